@@ -28,6 +28,7 @@ struct Executor {
   /// False for the default-constructed executor, which means "not chosen here".
   explicit operator bool() const noexcept { return post != nullptr; }
   void operator()(Work* work) const noexcept { post(context, work); }
+  friend bool operator==(const Executor&, const Executor&) noexcept = default;
 };
 
 /// Runs the work at once on the thread that completes the operation. That may be one of the library's own
@@ -36,9 +37,12 @@ struct Executor {
 
 /// An executor that runs nothing by itself: a main loop pumps it, once a frame say.
 ///
-/// Thread-safety: executor() and posting from any thread; poll() from one thread at a time.
+/// Thread-safety: executor() and posting from any thread; poll() from one thread at a time, and not from work
+///                that poll() is running.
 /// Ownership:     must outlive every operation that resumes on it. Work that was never polled is dropped with
 ///                the executor; the coroutines that wait for it are never resumed.
+/// Progress:      posting is lock-free, two words are written and no system call is made; poll() is wait-free but
+///                for the work it runs.
 class DICTSQLITE_EXPORT ManualExecutor {
  public:
   ManualExecutor() noexcept = default;
@@ -49,7 +53,8 @@ class DICTSQLITE_EXPORT ManualExecutor {
   [[nodiscard]] Executor executor() noexcept;
 
   /// Runs what is queued, oldest first, until `max_items` have run, `time_budget` is used up (looked at
-  /// between items) or nothing is left. Work posted meanwhile counts as queued. Returns how many items ran.
+  /// between items, so that one item runs even on a budget of zero) or nothing is left. Work posted meanwhile
+  /// counts as queued. Returns how many items ran.
   std::size_t poll(std::size_t max_items, std::chrono::nanoseconds time_budget) noexcept;
 
   /// Runs everything that was queued when it was called. Returns how many items ran.
@@ -59,8 +64,8 @@ class DICTSQLITE_EXPORT ManualExecutor {
   static void post(void* context, Work* work) noexcept;
   Work* take() noexcept;
 
-  std::atomic<Work*> incoming_{nullptr};  // stack of posted work, newest first: post() release, poll() acquire
-  Work* ready_ = nullptr;     // oldest first; owned by the polling thread
+  std::atomic<Work*> incoming_{nullptr};  // stack of posted work, newest first. (ME1) (ME2)
+  Work* ready_ = nullptr;                 // oldest first; owned by the polling thread
 };
 
 }  // namespace dictsqlite

@@ -1,0 +1,12 @@
+# Every switch of the build. A project that adds this one with add_subdirectory gets the library alone.
+include(CMakeDependentOption)
+
+cmake_dependent_option(DICTSQLITE_URING "Use io_uring (needs liburing 2.3); without it the threads backend does the work"
+                       ON "CMAKE_SYSTEM_NAME STREQUAL Linux" OFF)
+option(DICTSQLITE_NO_EXCEPTIONS "Compile the library itself with -fno-exceptions -fno-rtti" OFF)
+option(DICTSQLITE_DCHECKS "Keep the costly assertions, as Debug builds do" OFF)
+option(DICTSQLITE_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
+option(DICTSQLITE_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(DICTSQLITE_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
+option(DICTSQLITE_BENCHMARKS "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(DICTSQLITE_WERROR "Treat warnings as errors; for our own presets, not for packagers" OFF)

@@ -1,0 +1,473 @@
+// Table: the lock-free hash table of entries. What the library knows of each key, newest first.
+//
+// A bucket is one cache line: seven slots and a control word. A slot is empty or holds a tag of the hash and the
+// offset of an entry. Entries that find no slot hang in an overflow chain, linked through the entries themselves:
+// whoever has an entry has a place for it, so install() cannot fail [design: the place is reserved with the entry].
+//
+//     bucket  | slot 0 | slot 1 | ... | slot 6 | control: version, chain head |--> entry --> entry
+//     slot    | tag 16 | 0 | entry offset 31 |        (one 64-bit word; 0: empty)
+//
+// Thread-safety: every member from any thread, under a Reclaimer guard that the caller holds. place_pending() in
+//                addition under the caller's lock for the key, see Flights.
+// Ownership:     holds one reference of every entry in it; removal hands that to the reclaimer.
+// Progress:      find() and install() are lock-free: a retry means that another thread changed the bucket.
+//
+// The protocol, for the entries of one key (every access to a slot, a chain link or a control word is seq_cst; each
+// pairs with all the others on the same bucket, and with (G1)-(G4) of the reclaimer):
+//
+//   install   replaces the key's entry in its slot by compare-and-swap, if what is there is older. If the key is in
+//             no slot, it *places*: takes an empty slot, or a clean entry's, or the head of the chain; then raises
+//             the bucket's version; then *dedupes*: removes the lowest of the key's entries, pending ones first,
+//             until one is left. Two writers may both place; each one's dedupe sees the other's entry, or comes
+//             first and is seen. All of it happens before the writer's ring slot is published, so that no
+//             entry is applied, let alone evicted, while an older one of its key may still appear [I3].
+//   find      reads the version, all slots, the chain, and the version again; then the chosen slot once more.
+//             Without the version, a reader could pass an empty slot, then miss the entry that a dedupe removed
+//             because of what was meanwhile placed there. Without the last look, it could hand out an entry whose
+//             newer sibling was applied and evicted between the two.
+//   fill      is a compare-and-swap from the very pending entry the load was started for [I4].
+//   evict     removes entries with sequence <= applied, by compare-and-swap on the slot [I2].
+//
+// tests/model/ explores every interleaving of this protocol at small size.
+#pragma once
+
+#include "base/assert.hpp"
+#include "base/atomics.hpp"
+#include "base/compiler.hpp"
+#include "cache/reclaimer.hpp"
+#include "entry/entry_pool.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <sys/mman.h>
+
+namespace dictsqlite::cache {
+
+template <class Atomics = base::StdAtomics>
+class BasicTable {
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+ public:
+  using Entry = entry::BasicEntry<Atomics>;
+  using EntryPool = entry::BasicEntryPool<Atomics>;
+  using Reclaimer = BasicReclaimer<Atomics>;
+
+  /// What a key's hash selects. Computed once per operation.
+  struct Key {
+    std::uint64_t hash;
+    std::uint32_t table_id;
+    std::string_view bytes;
+  };
+
+  /// A table with room for about `entries` (address space is reserved at once, touched as needed). Check valid().
+  BasicTable(std::size_t entries, EntryPool& pool, Reclaimer& reclaimer) noexcept
+      : pool_(pool), reclaimer_(reclaimer), bucket_count_(std::bit_ceil(std::max<std::size_t>(entries / kSlotsAimed, 2))) {
+    void* range = ::mmap(nullptr, bucket_count_ * sizeof(Bucket), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED) return;
+    ::madvise(range, bucket_count_ * sizeof(Bucket), MADV_HUGEPAGE);  // advice: a refusal costs speed only
+    buckets_ = static_cast<Bucket*>(range);  // zero pages are valid, empty buckets
+  }
+  /// Everything still in the table is released. No other thread may use it any more.
+  ~BasicTable() {
+    if (buckets_ == nullptr) return;
+    for (std::size_t index = 0; index < bucket_count_; ++index) release_all(buckets_[index]);
+    ::munmap(buckets_, bucket_count_ * sizeof(Bucket));
+  }
+  BasicTable(const BasicTable&) = delete;
+  BasicTable& operator=(const BasicTable&) = delete;
+
+  [[nodiscard]] bool valid() const noexcept { return buckets_ != nullptr; }
+
+  /// The key's newest entry: set, erase or absent; or the pending one if there is nothing else; or nullptr, and then
+  /// nothing about the key was in the table at one moment during the call.
+  [[nodiscard]] Entry* find(const Key& key) noexcept {
+    Bucket& bucket = bucket_of(key.hash);
+    const Found found = search(bucket, key, nullptr);
+    if (found.entry != nullptr && found.entry->visited.load(std::memory_order_relaxed) == 0) {
+      found.entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited
+    }
+    return found.entry;
+  }
+
+  void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_index(hash)]); }
+
+  /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
+  /// either case. Cannot fail, waits for nothing. `applied` tells which entries are clean and may give way.
+  void install(std::uint64_t hash, Entry* entry, std::uint64_t applied) noexcept {
+    Bucket& bucket = bucket_of(hash);
+    const Key key{hash, entry->table_id, entry->key()};
+    const std::uint64_t word = word_of(hash, entry);
+    for (;;) {
+      const Found found = search(bucket, key, nullptr);
+      if (found.entry != nullptr && order_of(*found.entry) > order_of(*entry)) {
+        reclaimer_.retire(entry);  // superseded before it was seen; never in the table, but retiring is always safe
+        return;
+      }
+      if (found.entry != nullptr && found.slot != kInChain) {
+        std::uint64_t expected = found.word;
+        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) continue;
+        reclaimer_.retire(found.entry);
+        return;
+      }
+      if (place(bucket, entry, word, applied)) break;
+    }
+    dedupe(bucket, key);
+  }
+
+  struct PendingResult {
+    enum class Outcome : std::uint8_t {
+      kStands,  // the load may start; `entry` is null
+      kFound,   // `entry` makes the load unnecessary: a real entry, or another pending one
+      kLost,    // a write came and went meanwhile and took the pending entry along: try again with a new one
+    };
+    Outcome outcome;
+    Entry* entry;
+  };
+
+  /// Places `pending` for a key of which nothing is known. The caller holds the key's lock, so that no other pending
+  /// entry of the key is placed meanwhile; writers may interfere. Takes over one of pending's references in each case.
+  [[nodiscard]] PendingResult place_pending(std::uint64_t hash, Entry* pending, std::uint64_t applied) noexcept {
+    Bucket& bucket = bucket_of(hash);
+    const Key key{hash, pending->table_id, pending->key()};
+    const std::uint64_t word = word_of(hash, pending);
+    Found found = search(bucket, key, nullptr);
+    if (found.entry != nullptr) {
+      reclaimer_.retire(pending);
+      return {PendingResult::Outcome::kFound, found.entry};
+    }
+    while (!place(bucket, pending, word, applied)) {
+    }
+    found = search(bucket, key, pending);
+    if (found.entry != nullptr) {
+      remove(hash, pending);
+      return {PendingResult::Outcome::kFound, found.entry};
+    }
+    // A writer that has placed and not yet deduped has not completed either; its dedupe will take the pending entry
+    // away before it does. One that completed before our search has taken it already.
+    return {holds(bucket, word, pending) ? PendingResult::Outcome::kStands : PendingResult::Outcome::kLost, nullptr};
+  }
+
+  /// Replaces a pending entry by what was loaded for it, if it is still there and in a slot. Takes over one
+  /// reference of `fill` in either case. Returns whether the fill is now in the table.
+  bool fill(std::uint64_t hash, Entry* pending, Entry* fill) noexcept {
+    Bucket& bucket = bucket_of(hash);
+    const std::uint64_t pending_word = word_of(hash, pending);
+    for (Slot& slot : bucket.slots) {
+      std::uint64_t expected = pending_word;
+      if (slot.load(std::memory_order_seq_cst) == pending_word &&
+          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_seq_cst)) {
+        reclaimer_.retire(pending);
+        return true;
+      }
+    }
+    remove(hash, pending);  // it may hang in the chain, where nothing can be swapped: delivered, not cached
+    reclaimer_.retire(fill);
+    return false;
+  }
+
+  /// Takes this very entry out, if it is still in. Returns whether this call removed it.
+  bool remove(std::uint64_t hash, Entry* entry) noexcept {
+    Bucket& bucket = bucket_of(hash);
+    const std::uint64_t word = word_of(hash, entry);
+    for (Slot& slot : bucket.slots) {
+      std::uint64_t expected = word;
+      if (slot.load(std::memory_order_seq_cst) == word &&
+          slot.compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) {
+        reclaimer_.retire(entry);
+        return true;
+      }
+    }
+    return remove_from_chain(bucket, entry);
+  }
+
+  /// Evicts clean entries (sequence <= applied) until `bytes` are out or the hand has been around twice: a second
+  /// chance for what was read since it last came by. Returns the bytes evicted. `evicted` counts entries.
+  std::size_t evict(std::size_t bytes, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    std::size_t done = 0;
+    for (std::size_t step = 0; step < 2 * bucket_count_ && done < bytes; ++step) {
+      // The hand; which bucket comes next matters to nobody else.
+      const std::size_t index = hand_.fetch_add(1, std::memory_order_relaxed) & (bucket_count_ - 1);
+      __builtin_prefetch(&buckets_[(index + 8) & (bucket_count_ - 1)]);
+      prefetch_entries(buckets_[(index + 4) & (bucket_count_ - 1)]);
+      done += evict_bucket(buckets_[index], applied, evicted);
+    }
+    return done;
+  }
+
+  /// Calls `visit(Entry&)` for the real entries of buckets [first, last): for scans of a database without a disk.
+  /// An entry that is in the table throughout is visited at least once.
+  template <class Visit>
+  void visit(std::size_t first, std::size_t last, Visit&& visit) noexcept {
+    for (std::size_t index = first; index < last && index < bucket_count_; ++index) {
+      Bucket& bucket = buckets_[index];
+      for (Slot& slot : bucket.slots) {
+        const std::uint64_t word = slot.load(std::memory_order_seq_cst);
+        if (word != 0 && entry_of(word)->is_real()) visit(*entry_of(word));
+      }
+      for (Entry* entry = head_of(bucket.control.load(std::memory_order_seq_cst)); entry != nullptr;) {
+        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+        if ((next & kRemoved) == 0 && entry->is_real()) visit(*entry);
+        entry = at(next);
+      }
+    }
+  }
+  [[nodiscard]] std::size_t bucket_count() const noexcept { return bucket_count_; }
+
+ private:
+  using Slot = Atomic<std::uint64_t>;
+  static constexpr std::size_t kSlots = 7;
+  static constexpr std::size_t kSlotsAimed = 4;  // entries per bucket at the expected size: few chains
+  static constexpr std::uint32_t kInChain = kSlots;
+  static constexpr std::uint32_t kRemoved = 1u << 31;  // in chain_next: this entry is out of the chain
+
+  struct alignas(base::kCacheLine) Bucket {
+    std::array<Slot, kSlots> slots;
+    Slot control;  // low half: offset of the chain's first entry; high half: version, raised by every placing
+  };
+  static_assert(sizeof(Bucket) == base::kCacheLine);
+
+  struct Found {
+    Entry* entry = nullptr;
+    std::uint32_t slot = kInChain;
+    std::uint64_t word = 0;
+  };
+
+  [[nodiscard]] static constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash & 0xFFFF; }
+  [[nodiscard]] std::uint64_t word_of(std::uint64_t hash, const Entry* entry) const noexcept {
+    return tag_of(hash) << 48 | pool_.offset_of(entry);
+  }
+  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(static_cast<std::uint32_t>(word)); }
+  [[nodiscard]] Entry* at(std::uint32_t link) const noexcept {
+    const std::uint32_t offset = link & ~kRemoved;
+    return offset == 0 ? nullptr : pool_.at(offset);
+  }
+  [[nodiscard]] Entry* head_of(std::uint64_t control) const noexcept { return at(static_cast<std::uint32_t>(control)); }
+  [[nodiscard]] std::size_t bucket_index(std::uint64_t hash) const noexcept { return hash >> 16 & (bucket_count_ - 1); }
+  [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
+
+  [[nodiscard]] static bool matches(const Entry& entry, const Key& key) noexcept {
+    return entry.key_bytes == key.bytes.size() && entry.table_id == key.table_id && entry.key() == key.bytes;
+  }
+
+  // The highest entry of the key other than `except`, valid at one moment during the call.
+  [[nodiscard]] Found search(Bucket& bucket, const Key& key, const Entry* except) noexcept {
+    for (;;) {
+      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+      Found found;
+      for (std::uint32_t index = 0; index < kSlots; ++index) {
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
+        if (word >> 48 != tag_of(key.hash) || word == 0) continue;
+        consider(found, entry_of(word), index, word, key, except);
+      }
+      for (Entry* entry = head_of(control); entry != nullptr;) {
+        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+        if ((next & kRemoved) == 0) consider(found, entry, kInChain, 0, key, except);
+        entry = at(next);
+      }
+      if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found)) return found;
+    }
+  }
+  void consider(Found& found, Entry* entry, std::uint32_t slot, std::uint64_t word, const Key& key,
+                const Entry* except) const noexcept {
+    if (!matches(*entry, key) || entry == except) return;
+    if (found.entry == nullptr || order_of(*entry) > order_of(*found.entry)) found = {entry, slot, word};
+  }
+  [[nodiscard]] bool still_there(Bucket& bucket, const Found& found) const noexcept {
+    if (found.entry == nullptr) return true;
+    if (found.slot != kInChain) return bucket.slots[found.slot].load(std::memory_order_seq_cst) == found.word;
+    return (found.entry->chain_next.load(std::memory_order_seq_cst) & kRemoved) == 0;
+  }
+  [[nodiscard]] bool holds(Bucket& bucket, std::uint64_t word, const Entry* entry) const noexcept {
+    for (Slot& slot : bucket.slots) {
+      if (slot.load(std::memory_order_seq_cst) == word) return true;
+    }
+    for (const Entry* chained = head_of(bucket.control.load(std::memory_order_seq_cst)); chained != nullptr;) {
+      const std::uint32_t next = chained->chain_next.load(std::memory_order_seq_cst);
+      if (chained == entry) return (next & kRemoved) == 0;
+      chained = at(next);
+    }
+    return false;
+  }
+
+  // Puts the entry where the key is not, and raises the version. False: somebody was faster, try again.
+  [[nodiscard]] bool place(Bucket& bucket, Entry* entry, std::uint64_t word, std::uint64_t applied) noexcept {
+    std::uint32_t victim = kInChain;
+    std::uint64_t victim_word = 0;
+    for (std::uint32_t index = 0; index < kSlots; ++index) {
+      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_seq_cst);
+      if (old_word != 0) {
+        if (victim == kInChain && is_evictable(*entry_of(old_word), applied) &&
+            entry_of(old_word)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
+          victim = index;
+          victim_word = old_word;
+        }
+        continue;
+      }
+      std::uint64_t expected = 0;
+      if (!bucket.slots[index].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) return false;
+      raise_version(bucket);
+      return true;
+    }
+    if (victim != kInChain) {
+      std::uint64_t expected = victim_word;
+      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) return false;
+      raise_version(bucket);
+      reclaimer_.retire(entry_of(victim_word));
+      return true;
+    }
+    std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+    for (;;) {
+      entry->chain_next.store(static_cast<std::uint32_t>(control), std::memory_order_seq_cst);
+      const std::uint64_t raised = ((control >> 32) + 1) << 32 | pool_.offset_of(entry);
+      if (bucket.control.compare_exchange_strong(control, raised, std::memory_order_seq_cst)) return true;
+    }
+  }
+  static void raise_version(Bucket& bucket) noexcept {
+    bucket.control.fetch_add(std::uint64_t{1} << 32, std::memory_order_seq_cst);
+  }
+  [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
+    return entry.is_real() && entry.sequence <= applied;
+  }
+
+  // Removes the lowest of the key's entries until one is left.
+  void dedupe(Bucket& bucket, const Key& key) noexcept {
+    for (;;) {
+      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+      Found lowest;
+      std::uint32_t count = 0;
+      const auto look = [&](Entry* entry, std::uint32_t slot, std::uint64_t word) {
+        if (!matches(*entry, key)) return;
+        ++count;
+        if (lowest.entry == nullptr || order_of(*entry) < order_of(*lowest.entry)) lowest = {entry, slot, word};
+      };
+      for (std::uint32_t index = 0; index < kSlots; ++index) {
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
+        if (word >> 48 == tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
+      }
+      for (Entry* entry = head_of(control); entry != nullptr;) {
+        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+        if ((next & kRemoved) == 0) look(entry, kInChain, 0);
+        entry = at(next);
+      }
+      if (bucket.control.load(std::memory_order_seq_cst) != control) continue;
+      if (count <= 1) return;
+      if (lowest.slot == kInChain) {
+        remove_from_chain(bucket, lowest.entry);
+      } else {
+        std::uint64_t expected = lowest.word;
+        if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) reclaimer_.retire(lowest.entry);
+      }
+    }
+  }
+
+  // The chain is a list after T. Harris ("A pragmatic implementation of non-blocking linked-lists", 2001) with
+  // M. Michael's reclamation (2002): an entry is out once its own link is marked, and retired by whoever unlinks it.
+  bool remove_from_chain(Bucket& bucket, Entry* entry) noexcept {
+    bool present = false;
+    for (Entry* chained = head_of(bucket.control.load(std::memory_order_seq_cst)); chained != nullptr && !present;) {
+      const std::uint32_t next = chained->chain_next.load(std::memory_order_seq_cst);
+      present = chained == entry;
+      chained = at(next);
+    }
+    if (!present) return false;
+    const std::uint32_t before = entry->chain_next.fetch_or(kRemoved, std::memory_order_seq_cst);
+    unlink_removed(bucket);
+    return (before & kRemoved) == 0;
+  }
+  void unlink_removed(Bucket& bucket) noexcept {
+    for (bool again = true; again;) {
+      again = false;
+      Entry* previous = nullptr;
+      std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+      for (Entry* entry = head_of(control); entry != nullptr;) {
+        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+        if ((next & kRemoved) == 0) {
+          previous = entry;
+          entry = at(next);
+          continue;
+        }
+        bool unlinked = false;
+        if (previous == nullptr) {
+          const std::uint64_t new_control = control >> 32 << 32 | (next & ~kRemoved);
+          unlinked = bucket.control.compare_exchange_strong(control, new_control, std::memory_order_seq_cst);
+          control = new_control;
+        } else {
+          std::uint32_t expected = pool_.offset_of(entry);
+          unlinked = previous->chain_next.compare_exchange_strong(expected, next & ~kRemoved, std::memory_order_seq_cst);
+        }
+        if (!unlinked) {
+          again = true;  // another thread changed the chain here: it, or the next round, takes care
+          break;
+        }
+        reclaimer_.retire(entry);
+        entry = at(next);
+      }
+    }
+  }
+
+  std::size_t evict_bucket(Bucket& bucket, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    std::size_t done = 0;
+    for (Slot& slot : bucket.slots) {
+      std::uint64_t word = slot.load(std::memory_order_seq_cst);
+      if (word == 0) continue;
+      Entry* entry = entry_of(word);
+      if (!is_evictable(*entry, applied) || spare(*entry)) continue;
+      if (!slot.compare_exchange_strong(word, 0, std::memory_order_seq_cst)) continue;
+      done += EntryPool::footprint(*entry);
+      ++evicted;
+      reclaimer_.retire(entry);
+    }
+    for (Entry* entry = head_of(bucket.control.load(std::memory_order_seq_cst)); entry != nullptr;) {
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+      Entry* const following = at(next);
+      if ((next & kRemoved) == 0 && is_evictable(*entry, applied) && !spare(*entry)) {
+        const std::size_t bytes = EntryPool::footprint(*entry);
+        if (remove_from_chain(bucket, entry)) {
+          done += bytes;
+          ++evicted;
+        }
+      }
+      entry = following;
+    }
+    return done;
+  }
+  // Second chance (CLOCK; F. Corbato, 1968): what was read since the hand last came is passed over once.
+  [[nodiscard]] static bool spare(Entry& entry) noexcept {
+    if (entry.visited.load(std::memory_order_relaxed) == 0) return false;  // see Entry::visited
+    entry.visited.store(0, std::memory_order_relaxed);                     // the same
+    return true;
+  }
+  void prefetch_entries(Bucket& bucket) const noexcept {
+    for (Slot& slot : bucket.slots) {
+      if (const std::uint64_t word = slot.load(std::memory_order_relaxed)) __builtin_prefetch(entry_of(word));  // a hint only
+    }
+  }
+
+  void release_all(Bucket& bucket) noexcept {
+    for (Slot& slot : bucket.slots) {
+      if (const std::uint64_t word = slot.load(std::memory_order_relaxed)) pool_.release(entry_of(word));  // no other thread is left
+    }
+    for (Entry* entry = head_of(bucket.control.load(std::memory_order_relaxed)); entry != nullptr;) {  // the same
+      Entry* const next = at(entry->chain_next.load(std::memory_order_relaxed));                        // the same
+      pool_.release(entry);
+      entry = next;
+    }
+  }
+
+  EntryPool& pool_;
+  Reclaimer& reclaimer_;
+  Bucket* buckets_ = nullptr;
+  std::size_t bucket_count_;
+  alignas(base::kCacheLine) Atomic<std::size_t> hand_{0};  // bucket the eviction hand comes to next
+};
+
+using Table = BasicTable<>;
+
+}  // namespace dictsqlite::cache

@@ -1,0 +1,97 @@
+// Entry: the immutable record of one key at one sequence, and what links it into the structures above.
+//
+// Ownership: counted. The cache, the write pipeline and Value handles each hold a reference; the last one frees it
+// (EntryPool::release). The cache gives up its reference through the reclaimer, so that readers under a guard may
+// touch an entry without counting.
+//
+// Layout: this header, then one 8-byte word if the kind or the size asks for it (see word()), then the key, then
+// the value unless it lives outside the slab.
+#pragma once
+
+#include "base/atomics.hpp"
+#include "entry/slab.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace dictsqlite::entry {
+
+enum class EntryKind : std::uint8_t {
+  kSet,      // the key has this value
+  kErase,    // the key was erased
+  kAbsent,   // a load found no row: remembered absence
+  kPending,  // a load is under way; `word` points to its Flight
+  kBatch,    // never in the cache: stands for several writes in the ring; `word` points to them
+};
+
+/// Longest key an entry can hold: an entry without a value must fit a block of the slab.
+inline constexpr std::size_t kKeyBytesMax = 8000;
+/// Header, key and value of up to this many bytes together are one block; otherwise the value lives outside.
+inline constexpr std::size_t kEntryInsideMax = kBlockBytesMax;
+
+template <class Atomics = base::StdAtomics>
+struct BasicEntry {
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+  // How many owners. While the block is free, the slab's link: hence first, and always an atomic.
+  Atomic<std::uint32_t> references;
+  // Overflow chain of a bucket: offset of the next entry, with kChainRemoved once this one is out. See cache/table.hpp.
+  Atomic<std::uint32_t> chain_next;
+  // List of the reclaimer it waits in after it left the table. Written by whoever removed it.
+  std::uint32_t retired_next;
+  std::uint32_t table_id;
+  // Place in the order of all writes; for a loaded entry that of its snapshot. Stamped before it is installed.
+  std::uint64_t sequence;
+  std::int64_t expires_at;  // milliseconds since the Unix epoch; 0: never
+  std::uint32_t value_bytes;
+  std::uint16_t key_bytes;
+  EntryKind kind;
+  // Read since the eviction hand last passed. Written only when it changes; relaxed: a lost mark costs one eviction.
+  Atomic<std::uint8_t> visited;
+
+  [[nodiscard]] bool is_real() const noexcept { return kind <= EntryKind::kAbsent; }
+  [[nodiscard]] bool has_value() const noexcept { return kind == EntryKind::kSet; }
+  /// The value is not in this block; word() points to it.
+  [[nodiscard]] bool is_outside() const noexcept {
+    return kind == EntryKind::kSet && kHeaderBytes + key_bytes + value_bytes > kEntryInsideMax;
+  }
+  [[nodiscard]] bool has_word() const noexcept { return kind >= EntryKind::kPending || is_outside(); }
+
+  /// The optional word after the header.
+  template <class T>
+  [[nodiscard]] T* word() const noexcept {
+    T* pointer = nullptr;
+    std::memcpy(&pointer, payload(), sizeof pointer);
+    return pointer;
+  }
+  void set_word(const void* pointer) noexcept { std::memcpy(payload(), &pointer, sizeof pointer); }
+
+  [[nodiscard]] std::string_view key() const noexcept { return {key_data(), key_bytes}; }
+  [[nodiscard]] std::string_view value() const noexcept {
+    const char* data = is_outside() ? word<const char>() : key_data() + key_bytes;
+    return {data, value_bytes};
+  }
+  [[nodiscard]] char* key_data() const noexcept { return payload() + (has_word() ? sizeof(void*) : 0); }
+
+  static constexpr std::size_t kHeaderBytes = 40;
+
+ private:
+  [[nodiscard]] char* payload() const noexcept {
+    return reinterpret_cast<char*>(const_cast<BasicEntry*>(this)) + kHeaderBytes;
+  }
+};
+
+using Entry = BasicEntry<>;
+static_assert(sizeof(Entry) == Entry::kHeaderBytes);
+static_assert(Entry::kHeaderBytes + sizeof(void*) + kKeyBytesMax <= kBlockBytesMax);
+
+/// Total order of the writes of one key: what the cache keeps is the largest. A load under way is below everything.
+template <class Atomics>
+[[nodiscard]] inline std::uint64_t order_of(const BasicEntry<Atomics>& entry) noexcept {
+  return entry.is_real() ? entry.sequence + 1 : 0;
+}
+
+}  // namespace dictsqlite::entry

@@ -1,0 +1,110 @@
+// EntryPool: makes entries and frees them with their last reference. Knows what an entry costs.
+//
+// Thread-safety: every member from any thread.
+// Ownership:     owns the slab; must outlive every entry it made.
+// Progress:      lock-free for entries of up to kBlockBytesMax; larger values come from operator new.
+#pragma once
+
+#include "base/assert.hpp"
+#include "entry/entry.hpp"
+#include "entry/slab.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+namespace dictsqlite::entry {
+
+template <class Atomics = base::StdAtomics>
+class BasicEntryPool {
+ public:
+  using Entry = BasicEntry<Atomics>;
+
+  explicit BasicEntryPool(std::size_t slab_bytes) noexcept : slab_(slab_bytes) {}
+
+  [[nodiscard]] bool valid() const noexcept { return slab_.valid(); }
+
+  /// Bytes an entry of this shape takes from the budgets.
+  [[nodiscard]] static std::size_t footprint(std::size_t key_bytes, std::size_t value_bytes) noexcept {
+    const std::size_t whole = Entry::kHeaderBytes + key_bytes + value_bytes;
+    if (whole <= kEntryInsideMax) return block_bytes(whole);
+    return block_bytes(Entry::kHeaderBytes + sizeof(void*) + key_bytes) + value_bytes;
+  }
+  [[nodiscard]] static std::size_t footprint(const Entry& entry) noexcept {
+    return footprint(entry.key_bytes, entry.kind == EntryKind::kSet ? entry.value_bytes : 0);
+  }
+
+  /// An entry with one reference, no sequence yet, or nullptr if memory is short. Copies key and value.
+  [[nodiscard]] Entry* make(EntryKind kind, std::uint32_t table_id, std::string_view key, std::string_view value,
+                            std::int64_t expires_at) noexcept {
+    const bool outside = kind == EntryKind::kSet && Entry::kHeaderBytes + key.size() + value.size() > kEntryInsideMax;
+    const bool word = outside || kind >= EntryKind::kPending;
+    const std::size_t bytes = Entry::kHeaderBytes + (word ? sizeof(void*) : 0) + key.size() + (outside ? 0 : value.size());
+    void* block = allocate_block(bytes);
+    if (block == nullptr) return nullptr;
+    char* outside_value = nullptr;
+    if (outside) {
+      outside_value = static_cast<char*>(std::malloc(value.size()));
+      if (outside_value == nullptr) {
+        release_block(block, bytes);
+        return nullptr;
+      }
+      slab_.add_outside_bytes(static_cast<std::int64_t>(value.size()));
+    }
+    Entry* entry = static_cast<Entry*>(block);
+    entry->references.store(1, std::memory_order_relaxed);  // nobody else has the entry yet; stale readers are harmless
+    entry->chain_next.store(0, std::memory_order_relaxed);  // the same
+    entry->retired_next = 0;
+    entry->table_id = table_id;
+    entry->sequence = 0;
+    entry->expires_at = expires_at;
+    entry->value_bytes = static_cast<std::uint32_t>(value.size());
+    entry->key_bytes = static_cast<std::uint16_t>(key.size());
+    entry->kind = kind;
+    entry->visited.store(0, std::memory_order_relaxed);  // nobody else has the entry yet
+    if (word) entry->set_word(outside_value);
+    std::memcpy(entry->key_data(), key.data(), key.size());
+    if (!value.empty()) std::memcpy(outside ? outside_value : entry->key_data() + key.size(), value.data(), value.size());
+    return entry;
+  }
+
+  /// One more owner. The caller has a reference, or a guard on an entry it found in the table.
+  static void retain(Entry& entry) noexcept {
+    entry.references.fetch_add(1, std::memory_order_relaxed);  // the caller's own reference or guard keeps it alive
+  }
+
+  /// Gives up one reference; frees the entry with the last.
+  void release(Entry* entry) noexcept {
+    // (E1) Each owner's reads happen before its release; acquire makes the last one see them all. Pairs with itself.
+    if (entry->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    destroy(entry);
+  }
+
+  /// A block for records other than entries (completions, flights), from the same bounded memory.
+  [[nodiscard]] void* allocate_block(std::size_t bytes) noexcept { return slab_.allocate(bytes); }
+  void release_block(void* block, std::size_t /*bytes*/) noexcept { slab_.release(block); }
+
+  [[nodiscard]] BlockOffset offset_of(const Entry* entry) const noexcept { return slab_.offset_of(entry); }
+  [[nodiscard]] Entry* at(BlockOffset offset) const noexcept { return static_cast<Entry*>(slab_.at(offset)); }
+  [[nodiscard]] std::size_t used_bytes() const noexcept { return slab_.used_bytes(); }
+
+ private:
+  [[nodiscard]] static std::size_t block_bytes(std::size_t bytes) noexcept {
+    return SizeClass::bytes(SizeClass::of(bytes));
+  }
+  void destroy(Entry* entry) noexcept {
+    if (entry->is_outside()) {
+      slab_.add_outside_bytes(-static_cast<std::int64_t>(entry->value_bytes));
+      std::free(entry->template word<char>());
+    }
+    slab_.release(entry);
+  }
+
+  BasicSlab<Atomics> slab_;
+};
+
+using EntryPool = BasicEntryPool<>;
+
+}  // namespace dictsqlite::entry

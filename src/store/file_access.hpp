@@ -1,0 +1,57 @@
+// FileAccess: the few things the store asks of the file system besides what SQLite does through its VFS.
+// An interface, so that a simulated disk can stand in for the kernel.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace dictsqlite::store {
+
+enum class FileKind : std::uint8_t { kMissing, kRegular, kSymlink, kOther };
+
+struct FileFacts {
+  FileKind kind = FileKind::kMissing;
+  std::uint64_t bytes = 0;
+};
+
+enum class Publication : std::uint8_t { kPublished, kNameTaken };
+
+/// None of these opens an existing database file: closing any descriptor of one would drop the POSIX locks that
+/// this process holds on it, and with them the proof of ownership.
+///
+/// Thread-safety: any thread.
+class FileAccess {
+ public:
+  virtual ~FileAccess() = default;
+
+  /// `path` with the symlinks of its directory followed; its last part stays as it is.
+  /// Errors: kNotFound (no such directory), kPermissionDenied, kInvalidArgument.
+  [[nodiscard]] virtual absl::StatusOr<std::string> resolve_directory(const std::string& path) = 0;
+
+  /// Looks at `path` without following it.
+  [[nodiscard]] virtual absl::StatusOr<FileFacts> facts(const std::string& path) = 0;
+
+  /// Creates an empty file with mode 0600. Errors: kUnavailable (no space), kPermissionDenied, kInternal.
+  [[nodiscard]] virtual absl::Status create_private(const std::string& path) = 0;
+
+  /// Gives the file `from` the name `to` in one step, unless `to` exists. Not durable before sync_directory().
+  [[nodiscard]] virtual absl::StatusOr<Publication> publish(const std::string& from, const std::string& to) = 0;
+
+  virtual void remove(const std::string& path) noexcept = 0;
+
+  /// Makes the names in the directory of `path` survive power loss.
+  [[nodiscard]] virtual absl::Status sync_directory(const std::string& path) = 0;
+
+  /// A close-on-exec descriptor of the write-ahead log, good for fdatasync. Returned with close_log().
+  [[nodiscard]] virtual absl::StatusOr<int> open_log(const std::string& path) = 0;
+  virtual void close_log(int fd) noexcept = 0;
+};
+
+/// The kernel's file system. Stateless.
+[[nodiscard]] std::unique_ptr<FileAccess> make_kernel_files();
+
+}  // namespace dictsqlite::store

@@ -1,0 +1,83 @@
+// OwnerVfs: the SQLite VFS of the one connection that writes. It lies on another VFS and changes three things:
+//
+//   ownership   When SQLite opens the WAL index for the first time, the WRITE and CKPT locks on it are taken, and
+//               their unlocking is swallowed until the index is unmapped. Other connections and processes can
+//               read; none can write or checkpoint. Whoever comes second finds the locks held.
+//   repair      Right then, before SQLite reads the log, what an unclean end left is rewritten and synced.
+//   guard       After the first failed write or sync every further one fails (WriteGuard). A full disk is no such
+//               failure: SQLite rolls back, and the write may be tried again.
+#pragma once
+
+#include "store/write_guard.hpp"
+
+#include <absl/status/status.h>
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <string>
+
+namespace dictsqlite::store {
+
+/// Thread-safety: one thread at a time, the writer's.
+/// Ownership:     `below` and `guard` must outlive it; it must outlive the connection opened through it.
+class OwnerVfs {
+ public:
+  OwnerVfs(sqlite3_vfs& below, WriteGuard& guard);
+  OwnerVfs(const OwnerVfs&) = delete;
+  OwnerVfs& operator=(const OwnerVfs&) = delete;
+
+  /// SQLite finds a VFS by its name; only while a connection is being opened is it known by one.
+  class Registration {
+   public:
+    explicit Registration(OwnerVfs& vfs) noexcept;
+    ~Registration();
+    Registration(const Registration&) = delete;
+    Registration& operator=(const Registration&) = delete;
+    [[nodiscard]] bool ok() const noexcept { return code_ == SQLITE_OK; }
+
+   private:
+    OwnerVfs& vfs_;
+    int code_;
+  };
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  enum class Ownership : std::uint8_t {
+    kNotTried,  // SQLite has not opened the WAL index yet
+    kOwned,     // the locks are ours
+    kRefused,   // somebody else holds one of them
+    kFailed,    // the locks could not be taken, or the log could not be repaired
+  };
+  [[nodiscard]] Ownership ownership() const noexcept { return ownership_; }
+  /// Result code and errno behind kFailed.
+  [[nodiscard]] int failure_code() const noexcept { return failure_code_; }
+  [[nodiscard]] int failure_errno() const noexcept { return failure_errno_; }
+
+  /// True if a log with something in it was there when we became the owner.
+  [[nodiscard]] bool found_log() const noexcept { return found_log_; }
+
+  /// Syncs the log through the VFS below. Only while owned and with no other sync of it in flight.
+  [[nodiscard]] absl::Status sync_log();
+
+ private:
+  enum class Role : std::uint8_t { kDatabase, kLog, kOther };
+  struct File;     // what SQLite holds; the file of the VFS below lies behind it
+  struct Methods;  // the functions that SQLite calls
+
+  void become_owner(File& database, volatile void* index) noexcept;
+  void repair_log(volatile void* index) noexcept;
+  void refuse(Ownership ownership, int code, int error) noexcept;
+  void release(File& database) noexcept;
+
+  sqlite3_vfs& below_;
+  WriteGuard& guard_;
+  std::string name_;
+  sqlite3_vfs vfs_{};
+  File* log_ = nullptr;
+  Ownership ownership_ = Ownership::kNotTried;
+  bool found_log_ = false;
+  int failure_code_ = SQLITE_OK;
+  int failure_errno_ = 0;
+};
+
+}  // namespace dictsqlite::store

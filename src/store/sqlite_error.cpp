@@ -1,0 +1,116 @@
+#include "store/sqlite_error.hpp"
+
+#include <absl/strings/str_cat.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace dictsqlite::store {
+
+namespace {
+
+absl::StatusCode code_of_errno(int error) noexcept {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return absl::StatusCode::kUnavailable;
+    case ENOENT:
+    case ENOTDIR:
+      return absl::StatusCode::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::StatusCode::kPermissionDenied;
+    case ELOOP:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case EINVAL:
+      return absl::StatusCode::kInvalidArgument;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+      return absl::StatusCode::kResourceExhausted;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+absl::StatusCode code_of_io_error(int code, int error) noexcept {
+  switch (code) {
+    case SQLITE_IOERR_NOMEM:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_IOERR_CORRUPTFS:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+      return absl::StatusCode::kInternal;
+    case SQLITE_IOERR_SHMSIZE:
+      // The WAL index could not grow. It holds nothing that must last, so trying again is safe.
+      return absl::StatusCode::kUnavailable;
+    default:
+      return is_no_space(error) ? absl::StatusCode::kUnavailable : absl::StatusCode::kInternal;
+  }
+}
+
+absl::StatusCode code_of_sqlite(int code, int error) noexcept {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_NOMEM:
+    case SQLITE_TOOBIG:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return absl::StatusCode::kPermissionDenied;
+    case SQLITE_CANTOPEN:
+      if (code == SQLITE_CANTOPEN_SYMLINK || code == SQLITE_CANTOPEN_ISDIR) return absl::StatusCode::kInvalidArgument;
+      return code_of_errno(error);
+    case SQLITE_IOERR:
+      return code_of_io_error(code, error);
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+// The errno adds something only where a system call failed.
+bool errno_explains(int code) noexcept {
+  const int primary = code & 0xff;
+  return primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;
+}
+
+absl::Status make_status(int code, int error, std::string_view attempted, const char* detail) {
+  const int shown_error = errno_explains(code) ? error : 0;
+  std::string message = absl::StrCat(attempted, ": ", detail, " (SQLite code ", code);
+  if (shown_error != 0) absl::StrAppend(&message, ", ", std::strerror(shown_error));
+  absl::StrAppend(&message, ")");
+  return absl::Status(code_of_sqlite(code, shown_error), message);
+}
+
+}  // namespace
+
+bool is_no_space(int error) noexcept { return error == ENOSPC || error == EDQUOT; }
+
+absl::Status errno_status(int error, std::string_view attempted) {
+  return absl::Status(code_of_errno(error), absl::StrCat(attempted, ": ", std::strerror(error)));
+}
+
+absl::Status sqlite_status(int code, int error, std::string_view attempted) {
+  return make_status(code, error, attempted, sqlite3_errstr(code));
+}
+
+absl::Status sqlite_status(sqlite3* database, int code, std::string_view attempted) {
+  if (database == nullptr) return sqlite_status(code, 0, attempted);
+  // The message belongs to the last call on this handle; it may be about something else than `code`.
+  const bool own_message = sqlite3_extended_errcode(database) == code;
+  return make_status(code, sqlite3_system_errno(database), attempted,
+                     own_message ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+}
+
+}  // namespace dictsqlite::store

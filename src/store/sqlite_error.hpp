@@ -1,0 +1,33 @@
+// Translates SQLite's result codes and the kernel's errno into absl::Status: once, here.
+//
+//   no space (SQLITE_FULL, ENOSPC, EDQUOT), a lock held by another    kUnavailable
+//   a damaged file                                                    kDataLoss
+//   not permitted, read-only                                          kPermissionDenied
+//   nothing there                                                     kNotFound
+//   a path that can never work (symlink, directory, too long)         kInvalidArgument
+//   memory, descriptors, a row over the length limit                  kResourceExhausted
+//   input and output errors and everything else                       kInternal
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <sqlite3.h>
+
+#include <string_view>
+
+namespace dictsqlite::store {
+
+/// True if `error` (an errno) says that the disk or the quota is full.
+[[nodiscard]] bool is_no_space(int error) noexcept;
+
+/// `error` is a positive errno; `attempted` says what was tried and on what.
+[[nodiscard]] absl::Status errno_status(int error, std::string_view attempted);
+
+/// `code` is an extended result code other than SQLITE_OK, SQLITE_ROW and SQLITE_DONE; `error` the errno behind
+/// it, or 0. A sync that failed is never kUnavailable, even when the errno says "no space".
+[[nodiscard]] absl::Status sqlite_status(int code, int error, std::string_view attempted);
+
+/// The same for the error that `database` reports for its last call.
+[[nodiscard]] absl::Status sqlite_status(sqlite3* database, int code, std::string_view attempted);
+
+}  // namespace dictsqlite::store

@@ -1,0 +1,23 @@
+#include "store/write_guard.hpp"
+
+#include <absl/strings/str_cat.h>
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+namespace dictsqlite::store {
+
+void WriteGuard::fail(const char* operation, const char* suffix, int code, int error) {
+  if (failed()) return;
+  const char* reason = error != 0 ? std::strerror(error) : sqlite3_errstr(code);
+  failure_ = absl::InternalError(absl::StrCat(operation, " of '", path_, suffix, "': ", reason,
+                                              "; what reached the disk is unknown until the database is reopened"));
+}
+
+void WriteGuard::log_sync_finished(int error) {
+  log_sync_in_flight_ = false;
+  if (error != 0) fail("sync", "-wal", SQLITE_IOERR_FSYNC, error);
+}
+
+}  // namespace dictsqlite::store
