@@ -1,7 +1,7 @@
 # Every switch of the build. A project that adds this one with add_subdirectory gets the library alone.
 include(CMakeDependentOption)
 
-cmake_dependent_option(DICTSQLITE_URING "Use io_uring (needs liburing 2.3); without it the threads backend does the work"
+cmake_dependent_option(DICTSQLITE_URING "Use io_uring, by liburing 2.3; without it threads do its work"
                        ON "CMAKE_SYSTEM_NAME STREQUAL Linux" OFF)
 option(DICTSQLITE_NO_EXCEPTIONS "Compile the library itself with -fno-exceptions -fno-rtti" OFF)
 option(DICTSQLITE_DCHECKS "Keep the costly assertions, as Debug builds do" OFF)

@@ -33,6 +33,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -265,10 +266,9 @@ class [[nodiscard]] WriteOperation : public Operation<WriteOperation, absl::Stat
 class [[nodiscard]] BatchGetOperation
     : public Operation<BatchGetOperation, std::vector<absl::StatusOr<Value>>> {
  public:
-  struct State;
-  BatchGetOperation(detail::EngineHandle engine, State* state) noexcept : Operation(std::move(engine)), state_(state) {}
+  DICTSQLITE_EXPORT BatchGetOperation(detail::EngineHandle engine, std::span<const std::string_view> keys);
   BatchGetOperation(BatchGetOperation&& other) noexcept
-      : Operation(std::move(other)), state_(std::exchange(other.state_, nullptr)), immediate_(other.immediate_) {}
+      : Operation(std::move(other)), state_(std::exchange(other.state_, nullptr)) {}
   DICTSQLITE_EXPORT ~BatchGetOperation();
 
  private:
@@ -276,10 +276,10 @@ class [[nodiscard]] BatchGetOperation
   DICTSQLITE_EXPORT bool try_now() noexcept;
   DICTSQLITE_EXPORT bool suspend(detail::Completion* completion) noexcept;
   DICTSQLITE_EXPORT Result take() noexcept;
-  void fail_now(absl::StatusCode code, const char* message) noexcept { immediate_ = {code, message}; }
+  DICTSQLITE_EXPORT void fail_now(absl::StatusCode code, const char* message) noexcept;
 
+  struct State;
   State* state_;  // counted: shared with the loads it waits for
-  detail::Immediate immediate_;
 };
 
 /// Result of sync_async, flush_async and close_async.

@@ -35,11 +35,11 @@ class DICTSQLITE_EXPORT BlockingListener : public TaskListener {
 };
 
 /// How a Task holds what an await gives: references as pointers.
-template <typename Result>
+template <class Result>
 using HeldResult = std::conditional_t<std::is_lvalue_reference_v<Result>, std::remove_reference_t<Result>*,
                                       std::remove_cvref_t<Result>>;
 
-template <typename Awaitable, typename Result = AwaitResult<Awaitable>>
+template <class Awaitable, class Result = AwaitResult<Awaitable>>
 Task<HeldResult<Result>> await_in_task(Awaitable&& awaitable) {
   if constexpr (std::is_void_v<Result>) {
     co_await static_cast<Awaitable&&>(awaitable);
@@ -50,7 +50,7 @@ Task<HeldResult<Result>> await_in_task(Awaitable&& awaitable) {
   }
 }
 
-template <typename T>
+template <class T>
 T wait_for_task(Task<T> task) {
   BlockingListener listener;
   TaskAccess::promise(task).start(listener);
@@ -67,7 +67,7 @@ T wait_for_task(Task<T> task) {
 /// Not on a thread of the library's (asserted): it would wait for itself. For the same reason never on the thread that
 /// pumps the ManualExecutor which the awaitable resumes on.
 /// Cost: one allocation unless `awaitable` is a Task; no system call if the awaitable is ready at once.
-template <typename Awaitable>
+template <class Awaitable>
 auto sync_wait(Awaitable&& awaitable) ->
     std::conditional_t<std::is_lvalue_reference_v<detail::AwaitResult<Awaitable>>, detail::AwaitResult<Awaitable>,
                        std::remove_cvref_t<detail::AwaitResult<Awaitable>>> {

@@ -39,7 +39,7 @@ struct TaskAccess;
 ///                locals; do that only where nothing can resume it at the same time.
 /// Cost: one allocation, by the global `operator new`, unless the compiler finds it unnecessary; without exceptions
 /// failing to get memory ends the process.
-template <typename T>
+template <class T>
 class [[nodiscard]] Task {
   static_assert(std::is_same_v<T, std::remove_cvref_t<T>>, "Task<T> holds a value: return a pointer, not a reference");
 
@@ -89,16 +89,16 @@ namespace detail {
 
 /// For sync_wait, when_all and TaskScope, which run tasks without being coroutines.
 struct TaskAccess {
-  template <typename T>
+  template <class T>
   static Task<T> make(TaskPromise<T>& promise) noexcept {
     return Task<T>(promise);
   }
-  template <typename T>
+  template <class T>
   static TaskPromise<T>& promise(const Task<T>& task) noexcept {
     return task.promise();
   }
   /// Gives up the frame: whoever listens for the end destroys it.
-  template <typename T>
+  template <class T>
   static TaskPromise<T>& release(Task<T> task) noexcept {
     TaskPromise<T>& promise = task.promise();
     task.frame_ = nullptr;
@@ -106,7 +106,7 @@ struct TaskAccess {
   }
 };
 
-template <typename T>
+template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
   set_self(std::coroutine_handle<TaskPromise>::from_promise(*this));
   return TaskAccess::make(*this);

@@ -71,7 +71,7 @@ class DICTSQLITE_EXPORT TaskScope : private detail::TaskListener {
 class DICTSQLITE_EXPORT TaskScope::Join : private Work {
  public:
   [[nodiscard]] bool await_ready() const noexcept { return scope_.running() == 0; }
-  template <typename Promise>
+  template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
     awaiter_ = awaiter;
     executor_ = detail::offered_executor(awaiter);

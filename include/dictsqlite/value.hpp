@@ -17,9 +17,15 @@ namespace detail {
 class ValueAccess;
 struct SharedBytes;
 
-/// Counts the owners of bytes that a Value shares with the cache.
-DICTSQLITE_EXPORT void retain_shared(SharedBytes* shared, void* owner) noexcept;
-DICTSQLITE_EXPORT void release_shared(SharedBytes* shared, void* owner) noexcept;
+/// Bytes that a Value shares with the cache: what is counted, and the engine it lives in.
+struct SharedRef {
+  const char* data;
+  SharedBytes* bytes;
+  void* engine;
+  std::uint32_t stripe;  // where the engine counts this handle
+};
+DICTSQLITE_EXPORT void retain(const SharedRef& shared) noexcept;
+DICTSQLITE_EXPORT void release(const SharedRef& shared) noexcept;
 }  // namespace detail
 
 /// Counted, immutable bytes. Up to kInlineBytes are held in the object itself; longer values are shared with the
@@ -73,7 +79,7 @@ class Value {
       std::memcpy(storage_.bytes, other.storage_.bytes, size_);
     } else {
       storage_.shared = other.storage_.shared;
-      detail::retain_shared(storage_.shared.bytes, storage_.shared.owner);
+      detail::retain(storage_.shared);
     }
   }
   void take_from(Value& other) noexcept {
@@ -85,18 +91,13 @@ class Value {
     }
   }
   void reset() noexcept {
-    if (!is_inline()) detail::release_shared(storage_.shared.bytes, storage_.shared.owner);
+    if (!is_inline()) detail::release(storage_.shared);
     size_ = 0;
   }
 
-  struct Shared {
-    const char* data;
-    detail::SharedBytes* bytes;  // what is counted
-    void* owner;                 // what the bytes live in
-  };
   union Storage {
     char bytes[kInlineBytes];
-    Shared shared;
+    detail::SharedRef shared;
   };
 
   std::size_t size_ = 0;

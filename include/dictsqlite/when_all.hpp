@@ -18,10 +18,10 @@ namespace dictsqlite {
 namespace detail {
 
 /// What when_all gives for a Task<T>: T, or std::monostate where there is nothing to give.
-template <typename T>
+template <class T>
 using WhenAllResult = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
-template <typename T>
+template <class T>
 WhenAllResult<T> take_result(const Task<T>& task) {
   if constexpr (std::is_void_v<T>) {
     TaskAccess::promise(task).take();
@@ -32,13 +32,13 @@ WhenAllResult<T> take_result(const Task<T>& task) {
 }
 
 /// Starts every task of a tuple or a vector, and waits for all.
-template <typename Tasks>
+template <class Tasks>
 class WhenAllAwaiter {
  public:
   WhenAllAwaiter(const Tasks& tasks, std::size_t count) noexcept : tasks_(tasks), join_(count) {}
 
   static bool await_ready() noexcept { return false; }
-  template <typename Promise>
+  template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
     join_.set_awaiter(awaiter);
     start(tasks_);
@@ -47,11 +47,11 @@ class WhenAllAwaiter {
   static void await_resume() noexcept {}
 
  private:
-  template <typename T>
+  template <class T>
   void start(const std::vector<Task<T>>& tasks) noexcept {
     for (const Task<T>& task : tasks) join_.start(TaskAccess::promise(task));
   }
-  template <typename... Ts>
+  template <class... Ts>
   void start(const std::tuple<Task<Ts>...>& tasks) noexcept {
     std::apply([this](const auto&... task) { (join_.start(TaskAccess::promise(task)), ...); }, tasks);
   }
@@ -60,7 +60,7 @@ class WhenAllAwaiter {
   TaskJoin join_;
 };
 
-template <typename... Ts>
+template <class... Ts>
 Task<std::tuple<WhenAllResult<Ts>...>> when_all_of(std::tuple<Task<Ts>...> tasks) {
   co_await WhenAllAwaiter<std::tuple<Task<Ts>...>>(tasks, sizeof...(Ts));
   co_return std::apply(
@@ -77,13 +77,13 @@ Task<std::tuple<WhenAllResult<Ts>...>> when_all_of(std::tuple<Task<Ts>...> tasks
 /// ends first; then the first one in the order of the arguments is thrown and the others are dropped.
 /// Destroying it suspended destroys the tasks: only where none of them can be running.
 /// Cost: one allocation, however many tasks.
-template <typename... Ts>
+template <class... Ts>
 Task<std::tuple<detail::WhenAllResult<Ts>...>> when_all(Task<Ts>... tasks) {
   return detail::when_all_of<Ts...>(std::tuple<Task<Ts>...>(std::move(tasks)...));
 }
 
 /// The same for any number of tasks of one type. No task gives an empty vector.
-template <typename T>
+template <class T>
 Task<std::vector<detail::WhenAllResult<T>>> when_all(std::vector<Task<T>> tasks) {
   co_await detail::WhenAllAwaiter<std::vector<Task<T>>>(tasks, tasks.size());
   std::vector<detail::WhenAllResult<T>> results;

@@ -67,8 +67,9 @@ class BasicReclaimer {
     for (std::uint32_t index = base::thread_stripe();; ++index) {
       Atomic<std::uint64_t>& slot = readers_[index % kReaders].epoch;
       std::uint64_t idle = kIdle;
-      // A stale epoch only delays the collector. Relaxed: (G1) orders what matters.
-      const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);
+      // A stale epoch only delays the collector; but one that was read began before (G1): without that, a reader could
+      // pass for one that entered after a removal and yet find the entry.
+      const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);  // (G8)
       if (slot.compare_exchange_strong(idle, epoch, std::memory_order_seq_cst, std::memory_order_relaxed)) return Guard(slot);  // (G1)
       base::spin_pause();
     }
@@ -99,7 +100,7 @@ class BasicReclaimer {
       }
     }
     if (all_current) {
-      epoch_.store(epoch + 1, std::memory_order_seq_cst);
+      epoch_.store(epoch + 1, std::memory_order_seq_cst);  // (G8)
       free_all(bags_[(epoch + 1 + 1) % kBags]);  // retired in epoch - 1: two moves ago
     }
     collecting_.store(false, std::memory_order_release);  // (G7)

@@ -96,7 +96,14 @@ class BasicTable {
     return found.entry;
   }
 
+  /// Hints for many look-ups in a row: first the bucket of each, then, under a guard, its entry.
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_index(hash)]); }
+  void prefetch_entry(std::uint64_t hash) const noexcept {
+    for (const Slot& slot : buckets_[bucket_index(hash)].slots) {
+      const std::uint64_t word = slot.load(std::memory_order_relaxed);  // a hint only
+      if (word >> 48 == tag_of(hash) && word != 0) __builtin_prefetch(entry_of(word));
+    }
+  }
 
   /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
   /// either case. Cannot fail, waits for nothing. `applied` tells which entries are clean and may give way.
@@ -188,15 +195,16 @@ class BasicTable {
   }
 
   /// Evicts clean entries (sequence <= applied) until `bytes` are out or the hand has been around twice: a second
-  /// chance for what was read since it last came by. Returns the bytes evicted. `evicted` counts entries.
-  std::size_t evict(std::size_t bytes, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+  /// chance for what was read since it last came by. With `only_absences`, values stay: for a database without a disk.
+  /// Returns the bytes evicted; `evicted` counts entries.
+  std::size_t evict(std::size_t bytes, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
     std::size_t done = 0;
     for (std::size_t step = 0; step < 2 * bucket_count_ && done < bytes; ++step) {
       // The hand; which bucket comes next matters to nobody else.
       const std::size_t index = hand_.fetch_add(1, std::memory_order_relaxed) & (bucket_count_ - 1);
       __builtin_prefetch(&buckets_[(index + 8) & (bucket_count_ - 1)]);
       prefetch_entries(buckets_[(index + 4) & (bucket_count_ - 1)]);
-      done += evict_bucket(buckets_[index], applied, evicted);
+      done += evict_bucket(buckets_[index], applied, only_absences, evicted);
     }
     return done;
   }
@@ -358,6 +366,9 @@ class BasicTable {
       }
       if (bucket.control.load(std::memory_order_seq_cst) != control) continue;
       if (count <= 1) return;
+      // The newer one may be in a slot that a reader has passed, put there by a writer that has yet to raise the
+      // version. Without raising it here too, that reader would miss both and find nothing.
+      raise_version(bucket);
       if (lowest.slot == kInChain) {
         remove_from_chain(bucket, lowest.entry);
       } else {
@@ -412,13 +423,16 @@ class BasicTable {
     }
   }
 
-  std::size_t evict_bucket(Bucket& bucket, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+  std::size_t evict_bucket(Bucket& bucket, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
     std::size_t done = 0;
+    const auto may_go = [&](Entry& entry) {
+      return is_evictable(entry, applied) && !(only_absences && entry.has_value()) && !spare(entry);
+    };
     for (Slot& slot : bucket.slots) {
       std::uint64_t word = slot.load(std::memory_order_seq_cst);
       if (word == 0) continue;
       Entry* entry = entry_of(word);
-      if (!is_evictable(*entry, applied) || spare(*entry)) continue;
+      if (!may_go(*entry)) continue;
       if (!slot.compare_exchange_strong(word, 0, std::memory_order_seq_cst)) continue;
       done += EntryPool::footprint(*entry);
       ++evicted;
@@ -427,7 +441,7 @@ class BasicTable {
     for (Entry* entry = head_of(bucket.control.load(std::memory_order_seq_cst)); entry != nullptr;) {
       const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
       Entry* const following = at(next);
-      if ((next & kRemoved) == 0 && is_evictable(*entry, applied) && !spare(*entry)) {
+      if ((next & kRemoved) == 0 && may_go(*entry)) {
         const std::size_t bytes = EntryPool::footprint(*entry);
         if (remove_from_chain(bucket, entry)) {
           done += bytes;

@@ -33,7 +33,8 @@ class BasicEntryPool {
     return block_bytes(Entry::kHeaderBytes + sizeof(void*) + key_bytes) + value_bytes;
   }
   [[nodiscard]] static std::size_t footprint(const Entry& entry) noexcept {
-    return footprint(entry.key_bytes, entry.kind == EntryKind::kSet ? entry.value_bytes : 0);
+    if (entry.kind == EntryKind::kSet) return footprint(entry.key_bytes, entry.value_bytes);
+    return block_bytes(Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes);
   }
 
   /// An entry with one reference, no sequence yet, or nullptr if memory is short. Copies key and value.
@@ -48,7 +49,7 @@ class BasicEntryPool {
     if (outside) {
       outside_value = static_cast<char*>(std::malloc(value.size()));
       if (outside_value == nullptr) {
-        release_block(block, bytes);
+        release_block(block);
         return nullptr;
       }
       slab_.add_outside_bytes(static_cast<std::int64_t>(value.size()));
@@ -65,7 +66,7 @@ class BasicEntryPool {
     entry->kind = kind;
     entry->visited.store(0, std::memory_order_relaxed);  // nobody else has the entry yet
     if (word) entry->set_word(outside_value);
-    std::memcpy(entry->key_data(), key.data(), key.size());
+    if (!key.empty()) std::memcpy(entry->key_data(), key.data(), key.size());
     if (!value.empty()) std::memcpy(outside ? outside_value : entry->key_data() + key.size(), value.data(), value.size());
     return entry;
   }
@@ -84,7 +85,7 @@ class BasicEntryPool {
 
   /// A block for records other than entries (completions, flights), from the same bounded memory.
   [[nodiscard]] void* allocate_block(std::size_t bytes) noexcept { return slab_.allocate(bytes); }
-  void release_block(void* block, std::size_t /*bytes*/) noexcept { slab_.release(block); }
+  void release_block(void* block) noexcept { slab_.release(block); }
 
   [[nodiscard]] BlockOffset offset_of(const Entry* entry) const noexcept { return slab_.offset_of(entry); }
   [[nodiscard]] Entry* at(BlockOffset offset) const noexcept { return static_cast<Entry*>(slab_.at(offset)); }

@@ -67,7 +67,12 @@ class BasicWriteRing {
         return {(tail & kFailed) != 0 ? ClaimOutcome::kFailed : ClaimOutcome::kClosed, 0};
       }
       const std::uint64_t ticket = tail >> kBits;
-      if (ticket - head_.load(std::memory_order_acquire) >= capacity_) return {ClaimOutcome::kFull, 0};  // (W4)
+      const std::uint64_t head = head_.load(std::memory_order_acquire);  // (W4)
+      if (DICTSQLITE_UNLIKELY(head > ticket)) {
+        tail = tail_.load(std::memory_order_relaxed);  // others went on since it was read; no older than that head
+        continue;
+      }
+      if (ticket - head >= capacity_) return {ClaimOutcome::kFull, 0};
       // seq_cst: whoever reads claimed() afterwards and finds it too small cannot have been told of this write yet.
       if (tail_.compare_exchange_weak(tail, tail + (1u << kBits), std::memory_order_seq_cst, std::memory_order_relaxed)) {
         return {ClaimOutcome::kClaimed, ticket};

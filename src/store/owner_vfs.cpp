@@ -72,6 +72,10 @@ struct OwnerVfs::Methods {
       if (below->pMethods != nullptr) below->pMethods->xClose(below);
       return code;
     }
+    if (file.role == Role::kLog && flags_out != nullptr && (*flags_out & SQLITE_OPEN_READONLY) != 0) {
+      below->pMethods->xClose(below);
+      return SQLITE_READONLY;
+    }
     if (file.role == Role::kLog) owner.log_ = &file;
     file.base.pMethods = file.role == Role::kDatabase ? &kDatabaseFile : &kFile;
     return SQLITE_OK;
@@ -111,6 +115,7 @@ struct OwnerVfs::Methods {
     File& file = File::of(base);
     if (!file.guarded()) return file.io().xWrite(file.below(), bytes, count, offset);
     if (file.owner->guard_.failed()) return SQLITE_IOERR_WRITE;
+    if (file.role == Role::kLog && offset == 0) ++file.owner->log_starts_;  // the log's header
     const int code = file.io().xWrite(file.below(), bytes, count, offset);
     if (code == SQLITE_OK || code == SQLITE_FULL) return code;
     if (is_no_space(file.last_errno())) return SQLITE_FULL;  // a full quota

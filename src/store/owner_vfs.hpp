@@ -56,6 +56,9 @@ class OwnerVfs {
   /// True if a log with something in it was there when we became the owner.
   [[nodiscard]] bool found_log() const noexcept { return found_log_; }
 
+  /// How often the log has started over in this life.
+  [[nodiscard]] std::uint64_t log_starts() const noexcept { return log_starts_; }
+
   /// Syncs the log through the VFS below. Only while owned and with no other sync of it in flight.
   [[nodiscard]] absl::Status sync_log();
 
@@ -75,6 +78,7 @@ class OwnerVfs {
   sqlite3_vfs vfs_{};
   File* log_ = nullptr;
   Ownership ownership_ = Ownership::kNotTried;
+  std::uint64_t log_starts_ = 0;
   bool found_log_ = false;
   int failure_code_ = SQLITE_OK;
   int failure_errno_ = 0;

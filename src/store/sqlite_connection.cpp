@@ -123,13 +123,13 @@ absl::StatusOr<Statement> Connection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code != SQLITE_OK) return error(code, absl::StrCat("preparing \"", sql.substr(0, 60), "\""));
+  if (code != SQLITE_OK) return error(code, absl::StrCat("preparing \"", message_part(sql.substr(0, 60)), "\" for"));
   return Statement(statement);
 }
 
 absl::Status Connection::execute(const std::string& sql) {
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return error(code, absl::StrCat("running \"", sql.substr(0, 60), "\""));
+  if (code != SQLITE_OK) return error(code, absl::StrCat("running \"", sql.substr(0, 60), "\" on"));
   return absl::OkStatus();
 }
 
@@ -138,7 +138,7 @@ absl::StatusOr<std::string> Connection::query_text(const std::string& sql) {
   if (!statement.ok()) return statement.status();
   const int code = statement->step();
   if (code == SQLITE_DONE) return std::string();
-  if (code != SQLITE_ROW) return error(code, absl::StrCat("running \"", sql.substr(0, 60), "\""));
+  if (code != SQLITE_ROW) return error(code, absl::StrCat("running \"", sql.substr(0, 60), "\" on"));
   const unsigned char* text = sqlite3_column_text(statement->handle(), 0);
   return std::string(text == nullptr ? "" : reinterpret_cast<const char*>(text));
 }
@@ -148,7 +148,7 @@ void Connection::checkpoint_on_close(bool allowed) noexcept {
 }
 
 absl::Status Connection::error(int code, std::string_view attempted) const {
-  return sqlite_status(database_.get(), code, absl::StrCat(attempted, " '", path_, "'"));
+  return sqlite_status(database_.get(), code, absl::StrCat(message_part(attempted), " '", path_, "'"));
 }
 
 }  // namespace dictsqlite::store

@@ -87,7 +87,7 @@ bool errno_explains(int code) noexcept {
 
 absl::Status make_status(int code, int error, std::string_view attempted, const char* detail) {
   const int shown_error = errno_explains(code) ? error : 0;
-  std::string message = absl::StrCat(attempted, ": ", detail, " (SQLite code ", code);
+  std::string message = absl::StrCat(message_part(attempted), ": ", detail, " (SQLite code ", code);
   if (shown_error != 0) absl::StrAppend(&message, ", ", std::strerror(shown_error));
   absl::StrAppend(&message, ")");
   return absl::Status(code_of_sqlite(code, shown_error), message);
@@ -98,7 +98,7 @@ absl::Status make_status(int code, int error, std::string_view attempted, const 
 bool is_no_space(int error) noexcept { return error == ENOSPC || error == EDQUOT; }
 
 absl::Status errno_status(int error, std::string_view attempted) {
-  return absl::Status(code_of_errno(error), absl::StrCat(attempted, ": ", std::strerror(error)));
+  return absl::Status(code_of_errno(error), absl::StrCat(message_part(attempted), ": ", std::strerror(error)));
 }
 
 absl::Status sqlite_status(int code, int error, std::string_view attempted) {

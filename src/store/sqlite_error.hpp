@@ -10,12 +10,18 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/strings/string_view.h>
 
 #include <sqlite3.h>
 
 #include <string_view>
 
 namespace dictsqlite::store {
+
+/// For absl::StrCat: Abseil's string_view is a type of its own in some builds (Debian's), the standard's in others.
+[[nodiscard]] inline absl::string_view message_part(std::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
 
 /// True if `error` (an errno) says that the disk or the quota is full.
 [[nodiscard]] bool is_no_space(int error) noexcept;

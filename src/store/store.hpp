@@ -38,7 +38,8 @@ struct RowWrite {
 };
 
 struct StoreCounters {
-  std::uint64_t wal_bytes = 0;             // size of the write-ahead log as of the last commit or checkpoint
+  std::uint64_t wal_bytes = 0;             // how far the write-ahead log reaches; starts over after a checkpoint
+  std::uint64_t wal_bytes_uncopied = 0;    // of those, what a checkpoint has still to copy: its trigger
   std::uint64_t checkpoints = 0;           // that copied everything
   std::uint64_t checkpoints_blocked = 0;   // that a reader kept from copying everything
 };

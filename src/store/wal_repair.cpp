@@ -9,7 +9,8 @@ namespace dictsqlite::store {
 
 namespace {
 
-constexpr sqlite3_int64 kChunkBytes = 1 << 20;
+// SQLite's unix VFS writes at most 128 KiB less one byte at a time, and takes the length modulo that.
+constexpr sqlite3_int64 kChunkBytes = 64 << 10;
 // Two copies of WalIndexHdr, see https://www.sqlite.org/walformat.html, section 2.1.
 constexpr std::size_t kIndexHeaderBytes = 96;
 

@@ -38,7 +38,7 @@ absl::Status ResumeThread::start() {
   DICTSQLITE_ASSERT(!started_ && !stopped_, "a resume thread is started once");
   state_->self = state_;
   absl::Status status = thread_.start(
-      "dictsqlite-resume",
+      "dictsql-resume",
       [](void* context) noexcept {
         const std::shared_ptr<State> state = std::move(static_cast<State*>(context)->self);
         state->run_until_stopped();

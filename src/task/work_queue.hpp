@@ -25,6 +25,7 @@
 
 #include <dictsqlite/executor.hpp>
 
+#include "base/atomics.hpp"
 #include "task/work_list.hpp"
 
 #include <atomic>
@@ -37,8 +38,7 @@ enum class PushResult {
   kClosed,        // not queued
 };
 
-/// `Atomic` is std::atomic but in a model checker.
-template <template <typename> typename Atomic = std::atomic>
+template <class Atomics = base::StdAtomics>
 class WorkQueue {
  public:
   WorkQueue() noexcept = default;
@@ -81,7 +81,7 @@ class WorkQueue {
 
   Work parked_;  // never run: its address is a mark
   Work closed_;  // the same
-  Atomic<Work*> top_{nullptr};  // newest work, or a mark. (WQ1) (WQ2)
+  typename Atomics::template Atomic<Work*> top_{nullptr};  // newest work, or a mark. (WQ1) (WQ2)
 };
 
 }  // namespace dictsqlite::task

@@ -23,7 +23,8 @@ class Engine;
 class DICTSQLITE_EXPORT EngineHandle {
  public:
   EngineHandle() noexcept = default;
-  explicit EngineHandle(Engine* engine) noexcept;  // counts one more
+  /// Takes over a count that was made on `stripe`.
+  EngineHandle(Engine* engine, std::uint32_t stripe) noexcept : engine_(engine), stripe_(stripe) {}
   EngineHandle(EngineHandle&& other) noexcept
       : engine_(std::exchange(other.engine_, nullptr)), stripe_(other.stripe_) {}
   EngineHandle& operator=(EngineHandle&& other) noexcept {
@@ -36,8 +37,10 @@ class DICTSQLITE_EXPORT EngineHandle {
   }
   ~EngineHandle() { reset(); }
 
-  [[nodiscard]] EngineHandle share() const noexcept { return EngineHandle(engine_); }
+  /// Another handle to the same engine, or an empty one if this is empty.
+  [[nodiscard]] EngineHandle share() const noexcept;
   [[nodiscard]] Engine* get() const noexcept { return engine_; }
+  [[nodiscard]] std::uint32_t stripe() const noexcept { return stripe_; }
   explicit operator bool() const noexcept { return engine_ != nullptr; }
   void reset() noexcept {
     if (engine_ != nullptr) release();

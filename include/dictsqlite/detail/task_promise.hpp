@@ -33,7 +33,7 @@
 
 namespace dictsqlite {
 
-template <typename T>
+template <class T>
 class Task;
 
 namespace detail {
@@ -65,7 +65,7 @@ class TaskPromiseBase : public Work {
 
   struct FinalAwaiter {
     static bool await_ready() noexcept { return false; }
-    template <typename Promise>
+    template <class Promise>
     static void await_suspend(std::coroutine_handle<Promise> task) noexcept {
       TaskPromiseBase& promise = task.promise();
       promise.listener_->finished(*promise.listener_, promise);  // the frame may be gone now
@@ -117,12 +117,12 @@ class TaskPromiseBase : public Work {
   std::exception_ptr exception_;
 };
 
-template <typename T>
+template <class T>
 class TaskPromise final : public TaskPromiseBase {
  public:
   Task<T> get_return_object() noexcept;
 
-  template <typename Value = T>
+  template <class Value = T>
     requires std::convertible_to<Value, T>
   void return_value(Value&& value) {
     value_.emplace(std::forward<Value>(value));
@@ -155,7 +155,7 @@ class TaskJoin : private TaskListener {
  public:
   explicit TaskJoin(std::size_t tasks) noexcept : TaskListener{&TaskJoin::step}, remaining_(tasks + 1) {}
 
-  template <typename Promise>
+  template <class Promise>
   void set_awaiter(std::coroutine_handle<Promise> awaiter) noexcept {
     awaiter_ = awaiter;
     executor_ = offered_executor(awaiter);
@@ -192,13 +192,13 @@ class TaskJoin : private TaskListener {
 };
 
 /// `co_await std::move(task)`.
-template <typename T>
+template <class T>
 class TaskAwaiter {
  public:
   explicit TaskAwaiter(TaskPromise<T>& task) noexcept : task_(task) {}
 
   static bool await_ready() noexcept { return false; }
-  template <typename Promise>
+  template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
     join_.set_awaiter(awaiter);
     join_.start(task_);

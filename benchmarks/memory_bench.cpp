@@ -1,0 +1,107 @@
+// Does memory stay within what the options say?
+//
+// Ten million sets of random keys of a million, written behind, with the default 64 MiB of cache; then reads that miss,
+// so that every cache is full. What is resident, at its peak, must stay below the sum of the budgets and 32 MiB for all
+// else: code, threads, ring, table, journal of SQLite's pages.
+
+#include "support/arguments.hpp"
+#include "support/check.hpp"
+#include "support/memory.hpp"
+#include "support/report.hpp"
+#include "support/rows.hpp"
+#include "support/scratch_directory.hpp"
+
+#include <dictsqlite/dictsqlite.hpp>
+
+#include <absl/strings/str_format.h>
+
+#include <array>
+#include <chrono>
+
+namespace dictsqlite::bench {
+namespace {
+
+constexpr std::string_view kProgram = "memory_bench";
+constexpr std::size_t kWrites = 10'000'000;
+constexpr std::size_t kReads = 300'000;
+constexpr std::size_t kReadsTogether = 256;
+constexpr std::size_t kKeys = 1'000'000;
+constexpr double kMiB = 1 << 20;
+constexpr std::size_t kElse = 32u << 20;
+
+// Keys are made on the way: an array of them would count as resident.
+std::string_view view(const Keys::Bytes& key) noexcept { return {key.data(), key.size()}; }
+
+Task<void> write(Database& database, const Values& values, std::size_t count) {
+  Random random(1);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Keys::Bytes key = Keys::make(random.below(kKeys));
+    must(co_await database.set_async(view(key), values[i]), "set");
+  }
+}
+
+Task<void> read(Database& database, std::size_t count) {
+  Random random(2);
+  std::array<Keys::Bytes, kReadsTogether> keys;
+  std::array<std::string_view, kReadsTogether> views;
+  for (std::size_t done = 0; done < count; done += kReadsTogether) {
+    for (std::size_t i = 0; i < kReadsTogether; ++i) {
+      keys[i] = Keys::make(random.below(kKeys));
+      views[i] = view(keys[i]);
+    }
+    for (const absl::StatusOr<Value>& value : co_await database.batch_get_async(views)) {
+      if (!value.ok() && !absl::IsNotFound(value.status())) must(value.status(), "get");
+    }
+  }
+}
+
+void run(const Arguments& arguments) {
+  Report report(arguments, kProgram, "resident memory after ten million writes");
+  const ScratchDirectory scratch;
+  Options options;
+  options.path = scratch.file("library.db");
+  const double before = static_cast<double>(resident_memory().now_bytes) / kMiB;
+  const std::size_t sum_bytes =
+      options.cache_bytes + options.unapplied_bytes + options.writer_cache_bytes + options.reader_cache_bytes + kElse;
+  const std::string sum =
+      absl::StrFormat("%d cache + %d unapplied + %d and %d SQLite's caches + %d = %d MiB", options.cache_bytes >> 20,
+                      options.unapplied_bytes >> 20, options.writer_cache_bytes >> 20, options.reader_cache_bytes >> 20,
+                      kElse >> 20, sum_bytes >> 20);
+
+  const std::size_t writes = arguments.scaled(kWrites);
+  const Values values;
+  Database database = must(Database::open(std::move(options)), "open");
+  const auto started = std::chrono::steady_clock::now();
+  sync_wait(write(database, values, writes));
+  const std::chrono::duration<double> writing = std::chrono::steady_clock::now() - started;
+  const ResidentMemory written = resident_memory();
+  must(database.flush(), "flush");
+  const ResidentMemory flushed = resident_memory();
+  sync_wait(read(database, arguments.scaled(kReads)));
+  const ResidentMemory all = resident_memory();
+  const Stats stats = database.stats();
+  must(database.close(), "close");
+
+  report.figure("sets accepted", static_cast<double>(writes) / writing.count(), "rows/s");
+  report.figure("resident before open", before, "MiB");
+  report.figure("after the writes", static_cast<double>(written.now_bytes) / kMiB, "MiB");
+  report.figure("after the flush", static_cast<double>(flushed.now_bytes) / kMiB, "MiB");
+  report.figure("after 300 k reads", static_cast<double>(all.now_bytes) / kMiB, "MiB");
+  report.note(absl::StrFormat("library: %.1f MiB of entries, %.1f MiB retired, %d evictions, writers waited %d times",
+                              static_cast<double>(stats.entry_bytes) / kMiB,
+                              static_cast<double>(stats.retired_bytes) / kMiB, stats.evictions,
+                              stats.parked_writers_total));
+  report.note(sum);
+  report.bar("peak resident memory", static_cast<double>(all.peak_bytes) / kMiB, "MiB", BarKind::kAtMost,
+             static_cast<double>(sum_bytes) / kMiB);
+}
+
+}  // namespace
+}  // namespace dictsqlite::bench
+
+int main(int argc, char** argv) {
+  namespace bench = dictsqlite::bench;
+  const bench::Arguments arguments =
+      bench::parse_arguments(argc, argv, "Resident memory after ten million writes against the sum of the budgets.");
+  if (arguments.wants(bench::kProgram, "memory")) bench::run(arguments);
+}

@@ -1,0 +1,120 @@
+// What do reads cost that are not in memory, when many coroutines ask at once?
+//
+// 256 coroutines get 10 k random keys of a table of a million, none of them asked for before. By hand: a prepared
+// SELECT for each of the same keys on the same file. Both sides have the same page cache; the file is in the kernel's.
+
+#include "support/arguments.hpp"
+#include "support/check.hpp"
+#include "support/contest.hpp"
+#include "support/fill.hpp"
+#include "support/plain_sqlite.hpp"
+#include "support/report.hpp"
+#include "support/rows.hpp"
+#include "support/scratch_directory.hpp"
+#include "support/statistics.hpp"
+
+#include <dictsqlite/dictsqlite.hpp>
+
+#include <absl/strings/str_format.h>
+
+#include <atomic>
+
+namespace dictsqlite::bench {
+namespace {
+
+constexpr std::string_view kProgram = "miss_bench";
+constexpr std::size_t kRows = 1'000'000;
+constexpr std::size_t kGets = 10'000;
+constexpr std::size_t kCoroutines = 256;
+
+// Takes its turn at the keys [first, last) until none is left. `next` is shared by all.
+Task<void> reader(Database& database, const Keys& keys, std::atomic<std::size_t>& next, std::size_t last) {
+  for (std::size_t i = next.fetch_add(1, std::memory_order_relaxed); i < last;  // each index is taken once
+       i = next.fetch_add(1, std::memory_order_relaxed)) {                      // the same
+    const absl::StatusOr<Value> value = co_await database.get_async(keys[i]);
+    if (!value.ok() || value->size() != kValueBytes) die("get", "the row is not what was written");
+  }
+}
+
+class Misses {
+ public:
+  explicit Misses(const Arguments& arguments)
+      : keys_(arguments.scaled(kRows)),
+        database_(open_filled()),
+        plain_({.path = scratch_.file("library.db"), .cache_bytes = Options().reader_cache_bytes}) {}
+
+  Sample by_coroutines() {
+    std::atomic<std::size_t> next = take_keys(library_next_);
+    const std::size_t last = library_next_;
+    const Stopwatch watch;
+    TaskScope scope;
+    for (std::size_t i = 0; i < kCoroutines; ++i) scope.spawn(reader(database_, keys_, next, last));
+    scope.join();
+    return watch.stop(kGets);
+  }
+
+  Sample by_hand() {
+    const std::size_t first = take_keys(plain_next_);
+    std::string value;
+    const Stopwatch watch;
+    for (std::size_t i = first; i < plain_next_; ++i) {
+      if (!plain_.select(keys_[i], value)) die("SELECT", "the row is not there");
+    }
+    return watch.stop(kGets);
+  }
+
+  [[nodiscard]] Stats stats() const { return database_.stats(); }
+  [[nodiscard]] std::size_t rounds_max() const noexcept { return keys_.size() / kGets - 1; }
+
+ private:
+  // Fills a file and opens it again, so that nothing of it is in memory.
+  Database open_filled() {
+    Options options;
+    options.path = scratch_.file("library.db");
+    Database database = must(Database::open(options), "open");
+    sync_wait(fill(database, keys_, values_));
+    must(database.close(), "close");
+    return must(Database::open(std::move(options)), "open");
+  }
+  std::size_t take_keys(std::size_t& next) const {
+    const std::size_t first = next;
+    next += kGets;
+    if (next > keys_.size()) die("keys", "every one has been read: fewer repeats, please");
+    return first;
+  }
+
+  const ScratchDirectory scratch_;
+  const Keys keys_;
+  const Values values_;
+  Database database_;
+  PlainSqlite plain_;
+  std::size_t library_next_ = 0;
+  std::size_t plain_next_ = 0;
+};
+
+void run(const Arguments& arguments) {
+  Report report(arguments, kProgram, "10 k rows out of a million that are not in memory");
+  Misses misses(arguments);
+  Contest contest;
+  const auto& library = contest.add("dictsqlite, 256 coroutines", [&] { return misses.by_coroutines(); });
+  const auto& plain = contest.add("plain SQLite, one SELECT after another", [&] { return misses.by_hand(); });
+  contest.run(std::min(arguments.repeats_or(21), misses.rounds_max()));
+
+  for (const auto& contender : contest.contenders()) report.rates(contender, "rows");
+  const Stats stats = misses.stats();
+  report.note(absl::StrFormat(
+      "library: %.1f keys a query, %.1f keys a snapshot",
+      static_cast<double>(stats.loads) / static_cast<double>(std::max<std::uint64_t>(stats.queries, 1)),
+      static_cast<double>(stats.loads) / static_cast<double>(std::max<std::uint64_t>(stats.load_groups, 1))));
+  report.bar("against one SELECT after another", ratios(library.rates(), plain.rates()), "x", BarKind::kAtLeast, 1.6);
+}
+
+}  // namespace
+}  // namespace dictsqlite::bench
+
+int main(int argc, char** argv) {
+  namespace bench = dictsqlite::bench;
+  const bench::Arguments arguments =
+      bench::parse_arguments(argc, argv, "Misses of many coroutines at once against plain SELECTs.");
+  if (arguments.wants(bench::kProgram, "misses")) bench::run(arguments);
+}

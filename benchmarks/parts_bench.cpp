@@ -1,0 +1,168 @@
+// What do the parts cost that every get and set is made of: ring, entry memory, reclamation guard, table?
+//
+// One thread, no contention: a lower bound of what the whole can reach, and the first place to look when the whole
+// becomes slower.
+
+#include "cache/reclaimer.hpp"
+#include "cache/table.hpp"
+#include "entry/entry_pool.hpp"
+#include "ring/admission.hpp"
+#include "ring/write_ring.hpp"
+
+#include "base/hash.hpp"
+
+#include "support/arguments.hpp"
+#include "support/check.hpp"
+#include "support/google.hpp"
+#include "support/report.hpp"
+#include "support/rows.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace dictsqlite::bench {
+namespace {
+
+constexpr std::string_view kProgram = "parts_bench";
+constexpr std::uint32_t kTableId = 1;
+constexpr std::size_t kSlabBytes = std::size_t{1} << 30;
+constexpr std::size_t kRingCapacity = 1u << 17;
+constexpr std::size_t kRingBatch = 1u << 10;
+constexpr std::size_t kCollectEvery = 1u << 10;
+
+// A table full of rows, with everything it stands on.
+struct FullTable {
+  explicit FullTable(std::size_t count)
+      : keys(count), pool(kSlabBytes), reclaimer(pool), table(count, pool, reclaimer) {
+    if (!pool.valid() || !table.valid()) die("table", "no memory");
+    for (std::size_t i = 0; i < count; ++i) install(i, i);
+  }
+
+  void install(std::size_t key, std::uint64_t number) {
+    entry::Entry* entry = pool.make(entry::EntryKind::kSet, kTableId, keys[key], values[number], 0);
+    if (entry == nullptr) die("entry", "no memory");
+    entry->sequence = ++sequence;
+    const auto guard = reclaimer.enter();
+    table.install(base::hash_key(kTableId, keys[key]), entry, 0);
+  }
+  entry::Entry* find(std::size_t key) { return table.find({base::hash_key(kTableId, keys[key]), kTableId, keys[key]}); }
+
+  Keys keys;
+  Values values;
+  entry::EntryPool pool;
+  cache::Reclaimer reclaimer;
+  cache::Table table;
+  std::uint64_t sequence = 0;
+};
+
+void hash(benchmark::State& state) {
+  const Keys keys(1024);
+  std::size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(base::hash_key(kTableId, keys[i++ % 1024]));
+  state.SetItemsProcessed(state.iterations());
+}
+
+void guard(benchmark::State& state) {
+  entry::EntryPool pool(kSlabBytes);
+  cache::Reclaimer reclaimer(pool);
+  for (auto _ : state) {
+    const auto held = reclaimer.enter();
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void make_and_release(benchmark::State& state) {
+  entry::EntryPool pool(kSlabBytes);
+  const Keys keys(1024);
+  const Values values;
+  std::size_t i = 0;
+  for (auto _ : state) {
+    pool.release(pool.make(entry::EntryKind::kSet, kTableId, keys[i % 1024], values[i], 0));
+    ++i;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void find_hit(benchmark::State& state, std::size_t count) {
+  FullTable full(count);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const auto held = full.reclaimer.enter();
+    benchmark::DoNotOptimize(full.find(i));
+    if (++i == count) i = 0;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void find_absent(benchmark::State& state) {
+  FullTable full(10'000);
+  const Keys others(10'000, 10'000);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const auto held = full.reclaimer.enter();
+    benchmark::DoNotOptimize(full.table.find({base::hash_key(kTableId, others[i]), kTableId, others[i]}));
+    if (++i == others.size()) i = 0;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void install_over(benchmark::State& state, std::size_t count) {
+  FullTable full(count);
+  Random random(1);
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    full.install(random.below(count), ++number);
+    if (number % kCollectEvery == 0) full.reclaimer.collect();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void ring_through(benchmark::State& state) {
+  ring::WriteRing ring(kRingCapacity, 1);
+  entry::EntryPool pool(kSlabBytes);
+  entry::Entry* entry = pool.make(entry::EntryKind::kSet, kTableId, "key", "value", 0);
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < kRingBatch; ++i) ring.publish(ring.try_claim().ticket, entry);
+    while (ring.pop() != nullptr) {
+    }
+    ring.release_room();
+  }
+  pool.release(entry);
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kRingBatch));
+}
+
+void admission(benchmark::State& state) {
+  ring::Admission admission(1u << 20);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(admission.try_reserve(176));
+    admission.give_back(176);
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+void register_all() {
+  benchmark::RegisterBenchmark("hash of a key", hash);
+  benchmark::RegisterBenchmark("reclaimer guard, enter and leave", guard);
+  benchmark::RegisterBenchmark("entry, make and release", make_and_release);
+  benchmark::RegisterBenchmark("table find, 10 k keys", find_hit, 10'000);
+  benchmark::RegisterBenchmark("table find, 1 M keys", find_hit, 1'000'000);
+  benchmark::RegisterBenchmark("table find, absent", find_absent);
+  benchmark::RegisterBenchmark("table install over, 10 k keys", install_over, 10'000);
+  benchmark::RegisterBenchmark("table install over, 1 M keys", install_over, 1'000'000);
+  benchmark::RegisterBenchmark("ring, in and out", ring_through);
+  benchmark::RegisterBenchmark("admission, reserve and give back", admission);
+}
+
+}  // namespace
+}  // namespace dictsqlite::bench
+
+int main(int argc, char** argv) {
+  namespace bench = dictsqlite::bench;
+  const bench::Arguments arguments = bench::parse_arguments(argc, argv, "The parts of a get and a set, one by one.");
+  bench::Report report(arguments, bench::kProgram, "ring, entries and table, one thread");
+  bench::register_all();
+  static_cast<void>(bench::run_registered(argc, argv, arguments, bench::kProgram, report));
+}

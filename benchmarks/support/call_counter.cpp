@@ -1,0 +1,137 @@
+#include "support/call_counter.hpp"
+
+#include "support/check.hpp"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+#include <system_error>
+
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace dictsqlite::bench {
+
+namespace {
+
+constexpr int kSystemCallStop = SIGTRAP | 0x80;  // with PTRACE_O_TRACESYSGOOD
+
+[[noreturn]] void die_of_errno(std::string_view what) { die(what, std::generic_category().message(errno)); }
+
+// Sends this thread a signal that the tracer swallows. Three system calls, which the tracer leaves out.
+void mark() { ::syscall(SYS_tgkill, ::syscall(SYS_getpid), ::syscall(SYS_gettid), SIGSTOP); }
+constexpr std::array<long, 3> kCallsOfMark = {SYS_tgkill, SYS_getpid, SYS_gettid};
+
+[[noreturn]] void run_child(const std::function<void(void (*mark)())>& work) {
+  if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) die_of_errno("ptrace");
+  work(&mark);
+  std::_Exit(0);
+}
+
+class Tracer {
+ public:
+  explicit Tracer(pid_t child) noexcept : child_(child) {}
+
+  CallCounts run() {
+    int status = 0;
+    while (wait(status), WIFSTOPPED(status)) go_on(handle(WSTOPSIG(status)));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("the traced process", "failed");
+    for (const long call : kCallsOfMark) {
+      if ((counts_[call] -= stretches_) == 0) counts_.erase(call);
+    }
+    return std::move(counts_);
+  }
+
+ private:
+  void wait(int& status) const {
+    if (::waitpid(child_, &status, __WALL) != child_) die_of_errno("waitpid");
+  }
+
+  // Returns the signal to deliver.
+  int handle(int signal) {
+    if (signal == kSystemCallStop) {
+      count();
+      return 0;
+    }
+    if (signal != SIGSTOP) return signal;
+    ::ptrace(PTRACE_SETOPTIONS, child_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    counting_ = !counting_;
+    if (!counting_) ++stretches_;
+    return 0;
+  }
+
+  void count() {
+    __ptrace_syscall_info info{};
+    if (::ptrace(static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO), child_, sizeof info, &info) < 0) {
+      die_of_errno("ptrace");
+    }
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) ++counts_[static_cast<long>(info.entry.nr)];
+  }
+
+  void go_on(int signal) const {
+    if (::ptrace(counting_ ? PTRACE_SYSCALL : PTRACE_CONT, child_, nullptr, signal) != 0) die_of_errno("ptrace");
+  }
+
+  const pid_t child_;
+  CallCounts counts_;
+  std::uint64_t stretches_ = 0;
+  bool counting_ = false;
+};
+
+std::string name_of(long number) {
+  switch (number) {
+    case SYS_write:
+      return "write";
+    case SYS_read:
+      return "read";
+    case SYS_futex:
+      return "futex";
+    case SYS_mmap:
+      return "mmap";
+    case SYS_munmap:
+      return "munmap";
+    case SYS_madvise:
+      return "madvise";
+    case SYS_brk:
+      return "brk";
+    case SYS_sched_yield:
+      return "sched_yield";
+    case SYS_nanosleep:
+      return "nanosleep";
+    case SYS_clock_nanosleep:
+      return "clock_nanosleep";
+    case SYS_io_uring_enter:
+      return "io_uring_enter";
+    case SYS_membarrier:
+      return "membarrier";
+    case SYS_getrusage:
+      return "getrusage";
+    default:
+      return absl::StrCat("number ", number);
+  }
+}
+
+}  // namespace
+
+CallCounts count_system_calls(const std::function<void(void (*mark)())>& work) {
+  const pid_t child = ::fork();
+  if (child < 0) die_of_errno("fork");
+  if (child == 0) run_child(work);
+  return Tracer(child).run();
+}
+
+std::string describe(const CallCounts& counts) {
+  std::string text;
+  for (const auto& [number, count] : counts) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", name_of(number), " ", count);
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace dictsqlite::bench

@@ -1,0 +1,95 @@
+// Cache: the table with the memory it lives in and the rule that keeps it within its budgets.
+//
+// Thread-safety: every member from any thread; trim() is called by the flusher and the loader.
+// Ownership:     owns pool, reclaimer and table, and through them every entry.
+//
+// The rule: entries in memory are clean, or unapplied (bounded by admission), or retired and waiting for readers
+// (bounded by kBacklogBytesMax, see backlog_is_full). So clean = used - unapplied - retired, and trim() evicts until
+// that is no more than the cache's budget. Nobody has to touch an entry to say that it has become clean.
+#pragma once
+
+#include "base/hash.hpp"
+#include "cache/reclaimer.hpp"
+#include "cache/table.hpp"
+#include "entry/entry_pool.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace dictsqlite::cache {
+
+class Cache {
+ public:
+  enum class Evict : std::uint8_t { kClean, kOnlyAbsences };
+
+  /// `clean_bytes_max` for clean entries, `unapplied_bytes_max` for the others. Check valid().
+  Cache(std::size_t clean_bytes_max, std::size_t unapplied_bytes_max)
+      : clean_bytes_max_(clean_bytes_max),
+        unapplied_bytes_max_(unapplied_bytes_max),
+        pool_(slab_bytes(clean_bytes_max, unapplied_bytes_max)),
+        reclaimer_(pool_),
+        table_((clean_bytes_max + unapplied_bytes_max) / kEntryBytesExpected, pool_, reclaimer_) {}
+
+  [[nodiscard]] bool valid() const noexcept { return pool_.valid() && table_.valid(); }
+
+  [[nodiscard]] entry::EntryPool& pool() noexcept { return pool_; }
+  [[nodiscard]] Reclaimer& reclaimer() noexcept { return reclaimer_; }
+  [[nodiscard]] Table& table() noexcept { return table_; }
+
+  [[nodiscard]] static Table::Key key(std::uint32_t table_id, std::string_view bytes) noexcept {
+    return {base::hash_key(table_id, bytes), table_id, bytes};
+  }
+
+  /// So much is retired and not yet free that no more writes should be admitted: a reader is stalled.
+  [[nodiscard]] bool backlog_is_full() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax; }
+  /// So much that somebody should collect().
+  [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax / 8; }
+  /// Frees what readers have left behind.
+  void collect() noexcept {
+    // An entry is free two epochs after its removal; without readers three calls free everything.
+    for (int call = 0; call < 3; ++call) reclaimer_.collect();
+  }
+
+  /// Whether another entry of `bytes` would exceed both budgets together: for databases without a disk.
+  [[nodiscard]] bool is_full(std::size_t bytes) const noexcept {
+    return pool_.used_bytes() + bytes > clean_bytes_max_ + unapplied_bytes_max_ + reclaimer_.backlog_bytes();
+  }
+
+  /// Evicts what is over the budget, given how many bytes are still unapplied.
+  void trim(std::uint64_t applied, std::size_t unapplied_bytes, Evict what) noexcept {
+    collect();
+    const std::size_t allowed = clean_bytes_max_ + unapplied_bytes + reclaimer_.backlog_bytes();
+    const std::size_t used = pool_.used_bytes();
+    if (used <= allowed) return;
+    std::uint64_t evicted = 0;
+    {
+      const Reclaimer::Guard guard = reclaimer_.enter();
+      table_.evict(used - allowed, applied, what == Evict::kOnlyAbsences, evicted);
+    }
+    evictions_.fetch_add(evicted, std::memory_order_relaxed);  // a statistic
+    collect();
+  }
+
+  [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_.load(std::memory_order_relaxed); }  // a statistic
+
+ private:
+  static constexpr std::size_t kBacklogBytesMax = 8u << 20;
+  static constexpr std::size_t kEntryBytesExpected = 176;  // 16-byte keys, 100-byte values
+
+  [[nodiscard]] static std::size_t slab_bytes(std::size_t clean, std::size_t unapplied) noexcept {
+    // Address space, not memory: room for the budgets, the backlog, one batch between applying and evicting, records of
+    // waiting operations, and spans that are partly used.
+    return clean + 2 * unapplied + kBacklogBytesMax + (clean + unapplied) / 4 + (32u << 20);
+  }
+
+  const std::size_t clean_bytes_max_;
+  const std::size_t unapplied_bytes_max_;
+  entry::EntryPool pool_;
+  Reclaimer reclaimer_;
+  Table table_;
+  std::atomic<std::uint64_t> evictions_{0};
+};
+
+}  // namespace dictsqlite::cache

@@ -1,0 +1,28 @@
+// ValueAccess: how an entry's bytes become a Value. Short ones are copied, longer ones shared and counted.
+#pragma once
+
+#include <dictsqlite/detail/completion.hpp>
+#include <dictsqlite/value.hpp>
+
+#include "entry/entry_pool.hpp"
+
+#include <cstring>
+
+namespace dictsqlite::detail {
+
+class ValueAccess {
+ public:
+  /// `value` must be empty. The caller holds a guard or a reference on the entry. A shared value keeps the engine.
+  static void assign(Value& value, entry::Entry& entry, const EngineHandle& engine) noexcept {
+    const std::string_view bytes = entry.value();
+    value.size_ = bytes.size();
+    if (bytes.size() <= Value::kInlineBytes) {
+      std::memcpy(value.storage_.bytes, bytes.data(), bytes.size());
+    } else {
+      value.storage_.shared = {bytes.data(), reinterpret_cast<SharedBytes*>(&entry), engine.get(), engine.stripe()};
+      retain(value.storage_.shared);
+    }
+  }
+};
+
+}  // namespace dictsqlite::detail

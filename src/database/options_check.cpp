@@ -1,0 +1,94 @@
+#include "database/options_check.hpp"
+
+#include "entry/entry.hpp"
+
+#include <absl/strings/str_cat.h>
+
+#include <bit>
+#include <cstdint>
+#include <string>
+
+namespace dictsqlite::detail {
+
+namespace {
+
+struct Range {
+  const char* name;
+  std::uint64_t value;
+  std::uint64_t least;
+  std::uint64_t most;
+};
+
+absl::Status check(const Range& range) {
+  if (range.value >= range.least && range.value <= range.most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("Options::", range.name, " is ", range.value, "; it must be ", range.least, " to ", range.most));
+}
+
+template <class Duration>
+std::uint64_t count_of(Duration duration) {
+  return duration.count() < 0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(duration.count());
+}
+
+absl::Status check_path(const Options& options) {
+  if (options.persist_mode == PersistMode::kMemory) return absl::OkStatus();
+  if (options.path.empty()) return absl::InvalidArgumentError("Options::path is empty");
+  if (options.path.find('\0') != std::string::npos) return absl::InvalidArgumentError("Options::path contains a NUL byte");
+  return absl::OkStatus();
+}
+
+absl::Status check_enums(const Options& options) {
+  if (options.persist_mode > PersistMode::kWriteThrough) return absl::InvalidArgumentError("Options::persist_mode is no PersistMode");
+  if (options.journal != Journal::kOff) return absl::InvalidArgumentError("Options::journal can only be kOff in this version");
+  if (options.disk_full > DiskFull::kRefuse) return absl::InvalidArgumentError("Options::disk_full is no DiskFull");
+  if (options.io_backend > IoBackendChoice::kThreads) return absl::InvalidArgumentError("Options::io_backend is no IoBackendChoice");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status check_options(const Options& options) {
+  absl::Status status = check_enums(options);
+  status.Update(check_path(options));
+  constexpr std::uint64_t kMiB = 1u << 20;
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+  constexpr std::uint64_t kHourMs = 3'600'000;
+  const Range ranges[] = {
+      {"buffer_size", options.buffer_size, 1, 1u << 20},
+      {"flush_interval (ms)", count_of(options.flush_interval), 1, kHourMs},
+      {"ring_capacity", options.ring_capacity, 16, 1u << 22},
+      {"cache_bytes", options.cache_bytes, kMiB, 16 * kGiB},
+      {"unapplied_bytes", options.unapplied_bytes, kMiB, 8 * kGiB},
+      {"key_bytes_max", options.key_bytes_max, 1, entry::kKeyBytesMax},
+      {"value_bytes_max", options.value_bytes_max, 1, 512 * kMiB},
+      {"batch_bytes_max", options.batch_bytes_max, 1, 8 * kGiB},
+      {"batch_rows_max", options.batch_rows_max, 1, 1u << 20},
+      {"loads_max", options.loads_max, 1, 1u << 20},
+      {"page_bytes", options.page_bytes, 512, 65'536},
+      {"writer_cache_bytes", options.writer_cache_bytes, 64u << 10, 4 * kGiB},
+      {"reader_cache_bytes", options.reader_cache_bytes, 64u << 10, 4 * kGiB},
+      {"wal_bytes", options.wal_bytes, 64u << 10, 64 * kGiB},
+      {"scan_time_max (ms)", count_of(options.scan_time_max), 10, kHourMs},
+      {"scans_max", options.scans_max, 1, 1024},
+      {"poll_time (us)", count_of(options.poll_time), 0, 1'000'000},
+      {"close_timeout (ms)", count_of(options.close_timeout), 0, kHourMs},
+  };
+  for (const Range& range : ranges) status.Update(check(range));
+  if (!status.ok()) return status;
+  if (!std::has_single_bit(options.ring_capacity)) return absl::InvalidArgumentError("Options::ring_capacity is no power of two");
+  if (!std::has_single_bit(options.page_bytes)) return absl::InvalidArgumentError("Options::page_bytes is no power of two");
+  // A write that can never be admitted would wait for ever. What entries take beyond key and value is bounded by twice
+  // their bytes and a small constant each.
+  const std::uint64_t budget = options.unapplied_bytes;
+  if (options.key_bytes_max + options.value_bytes_max + 16'384 > budget) {
+    return absl::InvalidArgumentError(
+        "Options::value_bytes_max is too large for Options::unapplied_bytes: the largest write would wait for ever");
+  }
+  if (options.batch_bytes_max * 9 / 8 + 16'384 > budget) {
+    return absl::InvalidArgumentError(
+        "Options::batch_bytes_max is too large for Options::unapplied_bytes: the largest batch would wait for ever");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace dictsqlite::detail

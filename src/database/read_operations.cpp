@@ -1,0 +1,99 @@
+// get and contains: a hit in the table, or a miss that waits for the loader.
+#include <dictsqlite/operation.hpp>
+
+#include "cache/value_access.hpp"
+#include "database/engine.hpp"
+
+#include <utility>
+
+namespace dictsqlite {
+
+using cache::Cache;
+using detail::Engine;
+using detail::Immediate;
+
+namespace {
+
+constexpr Immediate kEmptyHandle{absl::StatusCode::kFailedPrecondition, "there is no database in this handle"};
+constexpr Immediate kClosed{absl::StatusCode::kFailedPrecondition, "the database is closed"};
+constexpr Immediate kNoKeyMemory{absl::StatusCode::kResourceExhausted, "no memory for the key"};
+
+// Looks a key up in memory. True: known, and `use(entry)` was called with its entry, under a guard, or `outcome` says
+// why not. False: only SQLite knows.
+template <class Use>
+bool look_up(Engine* engine, const detail::KeyCopy& key, Immediate& outcome, Use&& use) noexcept {
+  if (DICTSQLITE_UNLIKELY(engine == nullptr)) {
+    outcome = kEmptyHandle;
+    return true;
+  }
+  if (DICTSQLITE_UNLIKELY(engine->is_closed() || key.out_of_memory())) {
+    outcome = engine->is_closed() ? kClosed : kNoKeyMemory;
+    return true;
+  }
+  outcome = engine->check_key(key.view());
+  if (DICTSQLITE_UNLIKELY(outcome.code != absl::StatusCode::kOk)) return true;
+  Cache& cache = engine->cache();
+  const cache::Reclaimer::Guard guard = cache.reclaimer().enter();
+  entry::Entry* entry = cache.table().find(Cache::key(store::kMainTable, key.view()));
+  if (entry != nullptr && entry->is_real()) {
+    if (entry->has_value()) {
+      use(*entry);
+    } else {
+      outcome.code = absl::StatusCode::kNotFound;
+    }
+    return true;
+  }
+  if (!engine->memory_only()) return false;
+  outcome.code = absl::StatusCode::kNotFound;
+  return true;
+}
+
+bool suspend_miss(Engine* engine, std::string_view key, detail::Completion* completion) noexcept {
+  const load::MissOutcome outcome = engine->loader().flights().miss(Cache::key(store::kMainTable, key), completion);
+  if (outcome == load::MissOutcome::kSuspended) return true;
+  detail::release(completion);  // there is no completer
+  return false;
+}
+
+}  // namespace
+
+bool GetOperation::try_now() noexcept {
+  return look_up(engine(), key_, immediate_,
+                 [this](entry::Entry& entry) { detail::ValueAccess::assign(value_, entry, engine_); });
+}
+
+bool GetOperation::suspend(detail::Completion* completion) noexcept {
+  return suspend_miss(engine(), key_.view(), completion);
+}
+
+GetOperation::Result GetOperation::take() noexcept {
+  if (detail::Completion* done = completion(); done != nullptr && immediate_.code == absl::StatusCode::kOk) {
+    if (done->code != absl::StatusCode::kOk) return detail::make_status(done->code, done->message);
+    if (done->value.size() != 0 || value_.empty()) return std::move(done->value);
+  }
+  if (immediate_.code != absl::StatusCode::kOk) return absl::Status(immediate_.code, immediate_.message);
+  return std::move(value_);
+}
+
+bool ContainsOperation::try_now() noexcept {
+  return look_up(engine(), key_, immediate_, [this](entry::Entry&) { found_ = true; });
+}
+
+bool ContainsOperation::suspend(detail::Completion* completion) noexcept {
+  return suspend_miss(engine(), key_.view(), completion);
+}
+
+ContainsOperation::Result ContainsOperation::take() noexcept {
+  absl::StatusCode code = immediate_.code;
+  bool found = found_;
+  if (detail::Completion* done = completion(); done != nullptr && code == absl::StatusCode::kOk && !found) {
+    code = done->code;
+    found = code == absl::StatusCode::kOk;
+    if (!found && code != absl::StatusCode::kNotFound) return detail::make_status(code, done->message);
+  }
+  if (code == absl::StatusCode::kOk) return found;
+  if (code == absl::StatusCode::kNotFound) return false;
+  return absl::Status(code, immediate_.message);
+}
+
+}  // namespace dictsqlite

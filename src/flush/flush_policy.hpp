@@ -1,0 +1,77 @@
+// FlushPolicy: when the flusher applies, syncs and checkpoints. Pure: values in, a decision out.
+#pragma once
+
+#include <dictsqlite/options.hpp>
+
+#include "base/clock.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace dictsqlite::flush {
+
+/// What the flusher sees when it decides.
+struct FlushView {
+  base::Instant now{};
+  std::size_t waiting_rows = 0;              // drained, not applied
+  base::Instant oldest_waiting{};            // when the first of them was drained
+  bool asked_to_apply = false;               // somebody waits for a write that is not applied
+  bool under_pressure = false;               // writers are parked, or most of the budget is used
+  bool closing = false;
+  base::Instant retry_after{};               // no applying before: the disk was full
+
+  bool unsynced = false;                     // something is applied and not durable
+  base::Instant oldest_unsynced{};           // since when
+  bool asked_to_sync = false;                // somebody waits for an applied write to be durable
+  bool sync_in_flight = false;
+
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t wal_bytes_blocked = 0;       // size of the log when a reader last kept it from being emptied
+  base::Instant last_activity{};             // last time anything was applied
+  bool wal_holds_frames = false;             // a checkpoint would have something to copy
+};
+
+struct FlushPolicy {
+  PersistMode mode;
+  std::size_t buffer_size;
+  base::Nanoseconds flush_interval;
+  std::uint64_t wal_bytes_max;
+
+  [[nodiscard]] bool should_apply(const FlushView& view) const noexcept {
+    if (view.waiting_rows == 0 || view.now < view.retry_after) return false;
+    if (view.asked_to_apply || view.under_pressure || view.closing) return true;
+    if (mode == PersistMode::kLazy) return false;
+    return view.waiting_rows >= buffer_size || view.now - view.oldest_waiting >= flush_interval;
+  }
+
+  [[nodiscard]] bool should_sync(const FlushView& view) const noexcept {
+    if (!view.unsynced || view.sync_in_flight) return false;
+    return view.asked_to_sync || view.now - view.oldest_unsynced >= flush_interval;
+  }
+
+  /// By the size of the log; again only when it has grown by a quarter since a reader was in the way. Or when
+  /// nothing has happened for a flush interval.
+  [[nodiscard]] bool should_checkpoint(const FlushView& view) const noexcept {
+    if (view.sync_in_flight || !view.wal_holds_frames) return false;
+    if (view.wal_bytes >= wal_bytes_max) return view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4;
+    return view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked &&
+           view.now - view.last_activity >= flush_interval;
+  }
+
+  /// When the flusher must look again although nobody wakes it.
+  [[nodiscard]] base::Instant next_look(const FlushView& view) const noexcept {
+    base::Instant next = base::kNever;
+    if (view.waiting_rows > 0) {
+      if (view.now < view.retry_after) next = std::min(next, view.retry_after);
+      if (mode != PersistMode::kLazy) next = std::min(next, std::max(view.oldest_waiting + flush_interval, view.retry_after));
+    }
+    if (view.unsynced && !view.sync_in_flight) next = std::min(next, view.oldest_unsynced + flush_interval);
+    if (view.wal_holds_frames && !view.sync_in_flight && view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked) {
+      next = std::min(next, view.last_activity + flush_interval);
+    }
+    return next;
+  }
+};
+
+}  // namespace dictsqlite::flush

@@ -1,0 +1,489 @@
+#include "flush/flusher.hpp"
+
+#include "base/assert.hpp"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace dictsqlite::flush {
+
+using detail::Completion;
+using entry::Entry;
+using entry::EntryKind;
+
+namespace {
+
+// One transaction takes at most so many writes and bytes: it bounds how long one may run and how many pages it dirties.
+// Large transactions are what makes SQLite fast: sorted rows share pages.
+constexpr std::size_t kTransactionRowsMax = 1u << 18;
+constexpr std::size_t kTransactionBytesMax = 64u << 20;
+// How often a transaction that found no space is tried again.
+constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50);
+// How often parked writes are tried again when nothing but a stalled reader or a held-back batch is in their way.
+constexpr base::Nanoseconds kParkedRetry = std::chrono::milliseconds(1);
+constexpr std::uint64_t kSyncTag = 1;
+
+}  // namespace
+
+Flusher::Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache& cache, Watermarks& watermarks,
+                 base::Failure& failure)
+    : config_(std::move(config)), host_(host), path_(path), cache_(cache), watermarks_(watermarks), failure_(failure) {}
+
+Flusher::~Flusher() { join(); }
+
+absl::Status Flusher::start() {
+  return thread_.start("dictsql-flush", [](void* self) noexcept { static_cast<Flusher*>(self)->run(); }, this);
+}
+
+void Flusher::join() noexcept {
+  if (thread_.is_current()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void Flusher::give_up() noexcept {
+  give_up_.store(true, std::memory_order_seq_cst);
+  path_.doorbell().ring();
+}
+
+void Flusher::run() noexcept {
+  const absl::Status status = open();
+  if (status.ok()) {
+    host_.opening_finished(status);
+    loop();
+  } else {
+    store_.reset();
+    waiters_.take_last();
+    host_.opening_finished(status);
+    answer_closers(status);
+  }
+  host_.flusher_ended();
+}
+
+absl::Status Flusher::open() {
+  absl::StatusOr<io::OpenedBackend> opened = io::open_backend(
+      config_.memory_only ? io::BackendChoice::kThreads : config_.backend, config_.probe_directory);
+  if (!opened.ok()) return opened.status();
+  backend_ = std::move(opened->backend);
+  counters_.on_uring.store(backend_->name() == "uring", std::memory_order_relaxed);  // a statistic
+  if (!opened->fallback_reason.empty()) host_.emit(EventKind::kIoBackendFallback, opened->fallback_reason);
+  path_.doorbell().set_waker({backend_.get(), [](void* backend) noexcept { static_cast<io::IoBackend*>(backend)->wake(); }});
+  if (!config_.memory_only) {
+    absl::StatusOr<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::open(config_.store);
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+    const std::uint64_t last = store_->writer().last_sequence();
+    attempted_sequence_ = last;
+    watermarks_.applied.raise(last);
+    all_durable();
+    path_.ring().start_at(last + 1);
+    publish_counters();
+  }
+  last_activity_ = clock_.now();
+  return host_.store_opened(store_.get());
+}
+
+void Flusher::loop() {
+  while (!finished_) {
+    if (!step()) sleep();
+  }
+  finish();
+}
+
+bool Flusher::step() {
+  drain();
+  waiters_.take_new();
+  closing_ = closing_ || waiters_.any(WaitFor::kClosed);
+  reap(backend_->poll(completions_));
+  complete_waiters();
+  admit_parked();
+  if (closing_ && close_step()) return true;
+  if (config_.memory_only || failure_.failed()) return false;
+  if (cache_.backlog_is_large()) cache_.collect();
+
+  const FlushView look = view();
+  if (config_.policy.should_apply(look)) {
+    apply();
+    return true;
+  }
+  if (config_.policy.should_sync(look)) {
+    start_sync();
+    return true;
+  }
+  if (config_.policy.should_checkpoint(look)) {
+    checkpoint();
+    return true;
+  }
+  return false;
+}
+
+// --- draining and admission ---
+
+void Flusher::drain() {
+  constexpr std::size_t kRoomEvery = 1024;  // give slots back while draining, so that producers go on
+  ring::WriteRing& ring = path_.ring();
+  std::size_t drained = 0;
+  while (Entry* write = ring.pop()) {
+    if (++drained % kRoomEvery == 0) ring.release_room();
+    if (config_.memory_only || failure_.failed()) {
+      if (config_.memory_only) watermarks_.applied.raise(write->sequence);
+      path_.admission().give_back(WritePath::footprint(*write));
+      release_write(write);
+      continue;
+    }
+    if (staged_.empty()) oldest_waiting_ = clock_.now();
+    staged_rows_ += write->kind == EntryKind::kBatch ? write->word<BatchRows>()->count : 1;
+    staged_.push_back(write);
+  }
+  if (drained == 0) return;
+  ring.release_room();
+  if (config_.memory_only) cache_.trim(watermarks_.applied.value(), 0, cache::Cache::Evict::kOnlyAbsences);
+}
+
+void Flusher::release_write(Entry* write) noexcept {
+  if (write->kind == EntryKind::kBatch) {
+    BatchRows* batch = write->word<BatchRows>();
+    for (std::size_t index = 0; index < batch->count; ++index) cache_.pool().release(batch->rows[index]);
+    std::free(batch);
+  }
+  cache_.pool().release(write);
+}
+
+void Flusher::admit_parked() {
+  if (path_.parked().is_paused()) return;
+  while (Completion* completion = path_.parked().front()) {
+    if (!admit_first_parked(completion)) break;
+  }
+  parked_seen_ = path_.parked().count();
+}
+
+bool Flusher::admit_first_parked(Completion* completion) {
+  auto* entry = static_cast<Entry*>(completion->subject);
+  const Accepted accepted = path_.try_accept_parked(entry);
+  if (accepted.outcome == AcceptOutcome::kNoRoom) return false;
+  path_.parked().pop_front();
+  completion->subject = nullptr;
+  if (accepted.outcome != AcceptOutcome::kAccepted) {
+    release_write(entry);
+    const bool failed = accepted.outcome == AcceptOutcome::kFailed;
+    detail::complete(completion, absl::StatusCode::kAborted,
+                     failed ? "not written: " + failure_.sentence() : "not written: the database was closed");
+    return true;
+  }
+  if (static_cast<Ack>(completion->kind) == Ack::kDurable && !config_.memory_only) {
+    completion->kind = static_cast<std::uint8_t>(WaitFor::kDurable);
+    completion->sequence = accepted.sequence;
+    waiters_.add(completion);
+  } else {
+    detail::complete(completion, absl::StatusCode::kOk);
+  }
+  return true;
+}
+
+// --- completing ---
+
+void Flusher::complete_waiters() {
+  const auto done = [](Completion* completion) { detail::complete(completion, absl::StatusCode::kOk); };
+  waiters_.take_up_to(WaitFor::kApplied, watermarks_.applied.value(), done);
+  waiters_.take_up_to(WaitFor::kDurable, watermarks_.durable.value(), done);
+  waiters_.take_up_to(WaitFor::kSettled, watermarks_.settled.value(), done);
+  if (failure_.failed()) refuse_everyone();
+}
+
+// The database has failed: nobody's wait will end well. What was handed to SQLite may or may not survive; what was
+// not is not written [I6].
+void Flusher::refuse_everyone() {
+  const std::string sentence = failure_.sentence();
+  const auto refuse = [&](Completion* completion) {
+    if (completion->sequence <= attempted_sequence_) {
+      detail::complete(completion, absl::StatusCode::kUnknown, "it is not known what survived: " + sentence);
+    } else {
+      detail::complete(completion, absl::StatusCode::kAborted, "not written: " + sentence);
+    }
+  };
+  for (const WaitFor kind : {WaitFor::kApplied, WaitFor::kDurable, WaitFor::kSettled}) {
+    waiters_.take_up_to(kind, std::numeric_limits<std::uint64_t>::max(), refuse);
+  }
+}
+
+// --- applying ---
+
+std::size_t Flusher::transaction_size() const noexcept {
+  std::size_t rows = 0;
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < staged_.size() && rows < kTransactionRowsMax && bytes < kTransactionBytesMax) {
+    const Entry& write = *staged_[count++];
+    rows += write.kind == EntryKind::kBatch ? write.word<BatchRows>()->count : 1;
+    bytes += WritePath::footprint(write);
+  }
+  return count;
+}
+
+void Flusher::apply() {
+  const std::size_t writes = transaction_size();
+  const std::uint64_t last = staged_[writes - 1]->sequence;
+  const std::span<const store::RowWrite> rows = fold_.rows(std::span(staged_).first(writes));
+  attempted_sequence_ = last;
+  const absl::Status status = store_->writer().apply(rows, last, [this] { drain(); });
+  publish_counters();
+  if (status.ok()) {
+    applied_up_to(last, writes, rows.size());
+  } else if (absl::IsUnavailable(status)) {
+    disk_full();
+  } else {
+    fail(status);
+  }
+}
+
+void Flusher::applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows) {
+  const base::Instant now = clock_.now();
+  if (watermarks_.applied.value() == watermarks_.durable.value()) oldest_unsynced_ = now;
+  watermarks_.applied.raise(sequence);
+  counters_.transactions.fetch_add(1, std::memory_order_relaxed);        // a statistic
+  counters_.rows_applied.fetch_add(rows, std::memory_order_relaxed);     // a statistic
+  counters_.writes_applied.fetch_add(writes, std::memory_order_relaxed); // a statistic
+  std::size_t bytes = 0;
+  for (std::size_t index = 0; index < writes; ++index) {
+    Entry* write = staged_[index];
+    bytes += WritePath::footprint(*write);
+    staged_rows_ -= write->kind == EntryKind::kBatch ? write->word<BatchRows>()->count : 1;
+    release_write(write);
+  }
+  staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(writes));
+  oldest_waiting_ = now;
+  last_activity_ = now;
+  // Evict before the budget is given back: both together never exceed what was configured.
+  cache_.trim(sequence, path_.admission().used_bytes() - bytes, cache::Cache::Evict::kClean);
+  path_.admission().give_back(bytes);
+  if (path_.disk_full()) {
+    path_.set_disk_full(false);
+    host_.emit(EventKind::kDiskFullOver, "there is space again; everything that waited is being written");
+  }
+}
+
+void Flusher::disk_full() {
+  retry_after_ = clock_.now() + kDiskFullRetry;
+  if (path_.disk_full()) return;
+  path_.set_disk_full(true);
+  host_.emit(EventKind::kDiskFull, "no space for a transaction; it is retried until there is");
+}
+
+// --- durability ---
+
+void Flusher::start_sync() {
+  const int fd = store_->writer().sync_descriptor();
+  if (fd < 0) {
+    all_durable();
+    return;
+  }
+  sync_target_ = watermarks_.applied.value();
+  sync_in_flight_ = true;
+  counters_.syncs.fetch_add(1, std::memory_order_relaxed);  // a statistic
+  backend_->submit_data_sync(fd, kSyncTag);
+}
+
+void Flusher::reap(std::size_t count) {
+  for (std::size_t index = 0; index < count; ++index) {
+    const io::IoCompletion& completion = completions_[index];
+    DICTSQLITE_ASSERT(completion.tag == kSyncTag && sync_in_flight_, "the flusher has one request in flight");
+    sync_in_flight_ = false;
+    const int error = completion.result < 0 ? static_cast<int>(-completion.result) : 0;
+    store_->writer().sync_finished(error);
+    if (error != 0) {
+      fail(absl::InternalError(absl::StrCat("fdatasync of the write-ahead log: errno ", error)));
+      return;
+    }
+    watermarks_.durable.raise(sync_target_);
+    watermarks_.settled.raise(sync_target_);
+    oldest_unsynced_ = clock_.now();
+  }
+}
+
+void Flusher::checkpoint() {
+  const absl::StatusOr<bool> complete = store_->writer().checkpoint();
+  publish_counters();
+  if (!complete.ok()) {
+    if (!absl::IsUnavailable(complete.status())) return fail(complete.status());
+    wal_bytes_blocked_ = counters_.wal_bytes.load(std::memory_order_relaxed);  // our own counter
+    return disk_full();
+  }
+  if (*complete) {
+    wal_bytes_blocked_ = 0;
+    all_durable();
+    return;
+  }
+  if (wal_bytes_blocked_ == 0) host_.emit(EventKind::kCheckpointBlocked, "a reader keeps the write-ahead log from being emptied");
+  wal_bytes_blocked_ = std::max<std::uint64_t>(counters_.wal_bytes.load(std::memory_order_relaxed), 1);  // our own counter
+}
+
+void Flusher::all_durable() noexcept {
+  const std::uint64_t applied = watermarks_.applied.value();
+  watermarks_.durable.raise(applied);
+  watermarks_.settled.raise(applied);
+}
+
+void Flusher::fail(const absl::Status& status) {
+  if (!failure_.set(status)) return;
+  path_.ring().fail();
+  host_.emit(EventKind::kFailed, failure_.sentence());
+  // The cache keeps what it has: entries above `applied` are never evicted, and reads go on.
+  for (Entry* write : staged_) {
+    path_.admission().give_back(WritePath::footprint(*write));  // so that whoever is parked reaches the ring, and its refusal
+    release_write(write);
+  }
+  staged_.clear();
+  staged_rows_ = 0;
+  refuse_everyone();
+}
+
+// --- closing ---
+
+// Everybody who parked before the close moves in; then the tail freezes; then everything is drained and applied.
+// True if the thread is done.
+bool Flusher::close_step() {
+  ring::WriteRing& ring = path_.ring();
+  const bool give_up = give_up_.load(std::memory_order_seq_cst);
+  if (give_up && !failure_.failed() && !staged_.empty()) {
+    fail(absl::DeadlineExceededError(absl::StrCat("closing took too long; ", staged_rows_, " writes were not written")));
+    return false;
+  }
+  if (path_.parked().count() != 0 && !give_up) return false;
+  ring.close();
+  drain();
+  if (ring.next() != ring.claimed() || !staged_.empty() || sync_in_flight_) return false;
+  finished_ = true;
+  return true;
+}
+
+void Flusher::finish() {
+  waiters_.take_last();
+  host_.store_closing();
+  absl::Status status;
+  if (failure_.failed()) {
+    status = absl::FailedPreconditionError(failure_.sentence());
+  } else if (store_ != nullptr) {
+    status = store_->writer().close();
+    if (status.ok()) all_durable();
+  }
+  store_.reset();
+  if (!status.ok() && failure_.set(status)) path_.ring().fail();
+  complete_waiters();
+  admit_parked();
+  // Whoever asked to close hears last. The backend stays: others may still ring.
+  answer_closers(status);
+}
+
+void Flusher::answer_closers(const absl::Status& status) {
+  bool first = true;
+  waiters_.take_up_to(WaitFor::kClosed, std::numeric_limits<std::uint64_t>::max(), [&](Completion* completion) {
+    if (std::exchange(first, false)) {
+      detail::complete(completion, status.code(), std::string(status.message()));
+    } else {
+      detail::complete(completion, absl::StatusCode::kFailedPrecondition, "the database is closed");
+    }
+  });
+}
+
+// --- sleeping ---
+
+FlushView Flusher::view() const {
+  FlushView look;
+  look.now = clock_.now();
+  look.waiting_rows = staged_rows_;
+  look.oldest_waiting = oldest_waiting_;
+  const std::uint64_t applied = watermarks_.applied.value();
+  const std::uint64_t durable = watermarks_.durable.value();
+  look.asked_to_apply = asked_beyond(WaitFor::kApplied, applied) || asked_beyond(WaitFor::kDurable, applied) ||
+                        asked_beyond(WaitFor::kSettled, applied);
+  const ring::Admission& admission = path_.admission();
+  look.under_pressure = path_.parked().count() != 0 || admission.used_bytes() > admission.bytes_max() / 4 * 3;
+  look.closing = closing_;
+  look.retry_after = retry_after_;
+  look.unsynced = applied != durable;
+  look.oldest_unsynced = oldest_unsynced_;
+  look.asked_to_sync = look.unsynced && ((waiters_.any(WaitFor::kDurable) && waiters_.nearest(WaitFor::kDurable) <= applied) ||
+                                         (waiters_.any(WaitFor::kSettled) && waiters_.nearest(WaitFor::kSettled) <= applied));
+  look.sync_in_flight = sync_in_flight_;
+  if (store_ != nullptr) {
+    const store::StoreCounters counters = store_->writer().counters();
+    look.wal_bytes = counters.wal_bytes;
+    look.wal_holds_frames = counters.wal_bytes_uncopied > 0;
+  }
+  look.wal_bytes_blocked = wal_bytes_blocked_;
+  look.last_activity = last_activity_;
+  return look;
+}
+
+std::uint64_t Flusher::choose_wake_ticket(const FlushView& look) const noexcept {
+  const ring::WriteRing& ring = path_.ring();
+  const std::uint64_t next = ring.next();
+  if (look.asked_to_apply || closing_ || look.under_pressure) return next;
+  const std::uint64_t half = ring.capacity() / 2;  // before producers find the ring full
+  if (config_.memory_only || config_.policy.mode == PersistMode::kLazy) return next + half;
+  if (staged_.empty()) return next;  // to start the clock
+  const std::size_t missing = config_.policy.buffer_size - std::min(config_.policy.buffer_size, staged_rows_);
+  return next + std::min<std::uint64_t>(missing > 0 ? missing - 1 : 0, half);
+}
+
+// Between park() and sleeping: whether everything is as it was (D4).
+bool Flusher::nothing_new(std::uint64_t wake_ticket) {
+  if (waiters_.has_new() || path_.parked().count() != parked_seen_) return false;
+  if (give_up_.load(std::memory_order_seq_cst) && closing_) return false;
+  ring::WriteRing& ring = path_.ring();
+  if (ring.claimed() <= wake_ticket) return true;
+  // Somebody has claimed what we wait for. If the next slot is published there is work; if not, its producer stalls
+  // and shall ring when it publishes.
+  path_.doorbell().park(ring.next());
+  if (ring.ready()) return false;
+  counters_.stalled_publishes.fetch_add(1, std::memory_order_relaxed);  // a statistic
+  return !waiters_.has_new() && path_.parked().count() == parked_seen_;
+}
+
+void Flusher::sleep() {
+  if (poll_before_sleep()) return;
+  const FlushView look = view();
+  base::Instant deadline = config_.memory_only || failure_.failed() ? base::kNever : config_.policy.next_look(look);
+  if (parked_seen_ != 0 || (closing_ && look.waiting_rows == 0)) deadline = std::min(deadline, look.now + kParkedRetry);
+  const std::uint64_t wake_ticket = choose_wake_ticket(look);
+  path_.doorbell().park(wake_ticket);
+  std::size_t count = 0;
+  if (nothing_new(wake_ticket)) count = backend_->wait(deadline, completions_);
+  path_.doorbell().unpark();
+  reap(count);
+}
+
+// Looks for work for the polling time: a wake-up across cores costs tens of microseconds.
+bool Flusher::poll_before_sleep() {
+  if (config_.poll_time <= base::Nanoseconds::zero()) return false;
+  const base::Instant end = clock_.now() + config_.poll_time;
+  do {
+    for (int look = 0; look < 32; ++look) {
+      if (path_.ring().ready() || waiters_.has_new() || path_.parked().count() != parked_seen_) return true;
+      base::spin_pause();
+    }
+    if (sync_in_flight_) {
+      const std::size_t count = backend_->poll(completions_);
+      if (count != 0) {
+        reap(count);
+        return true;
+      }
+    }
+  } while (clock_.now() < end);
+  return false;
+}
+
+void Flusher::publish_counters() noexcept {
+  const store::StoreCounters counters = store_->writer().counters();
+  // Statistics: read by anyone, each on its own.
+  counters_.wal_bytes.store(counters.wal_bytes, std::memory_order_relaxed);
+  counters_.checkpoints.store(counters.checkpoints, std::memory_order_relaxed);
+  counters_.checkpoints_blocked.store(counters.checkpoints_blocked, std::memory_order_relaxed);
+}
+
+}  // namespace dictsqlite::flush

@@ -1,0 +1,58 @@
+#include "flush/fold.hpp"
+
+#include "flush/write_path.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace dictsqlite::flush {
+
+namespace {
+
+std::uint64_t key_prefix(std::string_view key) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
+  return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+}
+
+bool same_key(const entry::Entry& a, const entry::Entry& b) noexcept {
+  return a.table_id == b.table_id && a.key() == b.key();
+}
+
+}  // namespace
+
+void Fold::add(entry::Entry* entry) { items_.push_back({key_prefix(entry->key()), entry}); }
+
+std::span<const store::RowWrite> Fold::rows(std::span<entry::Entry* const> writes) {
+  items_.clear();
+  rows_.clear();
+  for (entry::Entry* write : writes) {
+    if (write->kind == entry::EntryKind::kBatch) {
+      const BatchRows& batch = *write->word<BatchRows>();
+      for (std::size_t index = 0; index < batch.count; ++index) add(batch.rows[index]);
+    } else {
+      add(write);
+    }
+  }
+  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+    if (a.entry->table_id != b.entry->table_id) return a.entry->table_id < b.entry->table_id;
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
+    const int order = a.entry->key().compare(b.entry->key());
+    if (order != 0) return order < 0;
+    return a.entry->sequence < b.entry->sequence;  // a batch holds a key once: never equal
+  });
+  rows_.reserve(items_.size());
+  for (std::size_t index = 0; index < items_.size(); ++index) {
+    const entry::Entry& entry = *items_[index].entry;
+    const bool newest = index + 1 == items_.size() || items_[index].prefix != items_[index + 1].prefix ||
+                        !same_key(entry, *items_[index + 1].entry);
+    if (!newest) continue;
+    const bool is_set = entry.kind == entry::EntryKind::kSet;
+    rows_.push_back({is_set ? store::RowKind::kSet : store::RowKind::kErase, entry.table_id, entry.expires_at,
+                     entry.key(), is_set ? entry.value() : std::string_view()});
+  }
+  return rows_;
+}
+
+}  // namespace dictsqlite::flush

@@ -1,0 +1,104 @@
+// Waiters: the operations that wait for a watermark. Any thread hands one over; the flusher completes it.
+//
+// Thread-safety: push() and has_new() from any thread; the rest from the flusher.
+// Ownership:     the completer's reference of every completion in it.
+// Progress:      push() is lock-free.
+//
+//   (Q1) push: CAS on the stack, seq_cst, before the pusher's look at the doorbell (D2)
+//   (Q2) the flusher: look at the stack, after its store to the doorbell (D3); and exchange, acquire
+#pragma once
+
+#include <dictsqlite/detail/completion.hpp>
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace dictsqlite::flush {
+
+enum class WaitFor : std::uint8_t { kApplied, kDurable, kSettled, kClosed };
+inline constexpr std::size_t kWaitKinds = 4;
+
+class Waiters {
+ public:
+  /// False if the flusher has ended: the completion stays the caller's. Ring the doorbell afterwards.
+  [[nodiscard]] bool push(detail::Completion* completion, WaitFor kind, std::uint64_t sequence) noexcept {
+    completion->kind = static_cast<std::uint8_t>(kind);
+    completion->sequence = sequence;
+    detail::Completion* first = new_.load(std::memory_order_relaxed);  // validated by the CAS
+    do {
+      if (first == closed()) return false;
+      completion->next_waiter = first;
+    } while (!new_.compare_exchange_weak(first, completion, std::memory_order_seq_cst, std::memory_order_relaxed));  // (Q1)
+    return true;
+  }
+  [[nodiscard]] bool has_new() const noexcept { return new_.load(std::memory_order_seq_cst) != nullptr; }  // (Q2)
+
+  // --- flusher ---
+
+  /// Sorts in what was handed over since the last call.
+  void take_new() { sort_in(new_.exchange(nullptr, std::memory_order_acquire)); }  // (Q2)
+  /// The same for the last time: push() fails from now on.
+  void take_last() { sort_in(new_.exchange(closed(), std::memory_order_acquire)); }  // (Q2)
+  void add(detail::Completion* completion) {
+    auto& heap = heaps_[completion->kind];
+    heap.push_back(completion);
+    std::push_heap(heap.begin(), heap.end(), later);
+    furthest_[completion->kind] = std::max(furthest_[completion->kind], completion->sequence);
+  }
+
+  [[nodiscard]] bool any(WaitFor kind) const noexcept { return !heaps_[index(kind)].empty(); }
+  /// The largest sequence somebody has waited for; meaningful while any(kind).
+  [[nodiscard]] std::uint64_t furthest(WaitFor kind) const noexcept { return furthest_[index(kind)]; }
+  /// The smallest sequence somebody waits for; only while any(kind).
+  [[nodiscard]] std::uint64_t nearest(WaitFor kind) const noexcept { return heaps_[index(kind)].front()->sequence; }
+
+  /// Takes out everyone who waits for `sequence` or less, nearest first, and passes each to `done(Completion*)`, which
+  /// completes it. Collected before the first is completed: completing runs user code [I9].
+  template <class Done>
+  void take_up_to(WaitFor kind, std::uint64_t sequence, Done&& done) {
+    auto& heap = heaps_[index(kind)];
+    detail::Completion* first = nullptr;
+    detail::Completion** last = &first;
+    while (!heap.empty() && heap.front()->sequence <= sequence) {
+      std::pop_heap(heap.begin(), heap.end(), later);
+      heap.back()->next_waiter = nullptr;
+      *last = heap.back();
+      last = &heap.back()->next_waiter;
+      heap.pop_back();
+    }
+    while (first != nullptr) {
+      detail::Completion* const next = first->next_waiter;
+      done(first);
+      first = next;
+    }
+  }
+
+ private:
+  void sort_in(detail::Completion* completion) {
+    while (completion != nullptr) {
+      detail::Completion* const next = completion->next_waiter;
+      add(completion);
+      completion = next;
+    }
+  }
+  // The end of the stack once it is closed: no completion has this address.
+  [[nodiscard]] static detail::Completion* closed() noexcept {
+    static constinit char mark = 0;
+    return reinterpret_cast<detail::Completion*>(&mark);
+  }
+  [[nodiscard]] static constexpr std::size_t index(WaitFor kind) noexcept { return static_cast<std::size_t>(kind); }
+  [[nodiscard]] static bool later(const detail::Completion* a, const detail::Completion* b) noexcept {
+    return a->sequence > b->sequence;
+  }
+
+  std::atomic<detail::Completion*> new_{nullptr};  // stack of those the flusher has not seen. (Q1) (Q2)
+  std::array<std::vector<detail::Completion*>, kWaitKinds> heaps_;  // by sequence, nearest first
+  std::array<std::uint64_t, kWaitKinds> furthest_{};
+};
+
+}  // namespace dictsqlite::flush

@@ -1,0 +1,80 @@
+#include "flush/write_path.hpp"
+
+namespace dictsqlite::flush {
+
+using entry::Entry;
+using entry::EntryKind;
+using entry::EntryPool;
+
+std::size_t WritePath::footprint(const Entry& entry) noexcept {
+  if (entry.kind == EntryKind::kBatch) return entry.word<BatchRows>()->footprint;
+  return EntryPool::footprint(entry);
+}
+
+Accepted WritePath::try_accept(Entry* entry) noexcept {
+  if (DICTSQLITE_UNLIKELY(parked_.must_wait())) {
+    return {parked_.is_closed() ? AcceptOutcome::kClosed : AcceptOutcome::kNoRoom, 0};
+  }
+  if (DICTSQLITE_UNLIKELY(limits_.refuse_on_disk_full && disk_full())) return {AcceptOutcome::kDiskFull, 0};
+  if (limits_.memory_only && entry->kind != EntryKind::kErase && cache_.is_full(footprint(*entry))) {
+    return {AcceptOutcome::kFull, 0};
+  }
+  return accept_with_room(entry);
+}
+
+Accepted WritePath::try_accept_parked(Entry* entry) noexcept { return accept_with_room(entry); }
+
+Accepted WritePath::accept_with_room(Entry* entry) noexcept {
+  // 1 reserve
+  if (DICTSQLITE_UNLIKELY(cache_.backlog_is_full())) return {AcceptOutcome::kNoRoom, 0};
+  const bool is_batch = entry->kind == EntryKind::kBatch;
+  if (is_batch && !gate_.try_enter()) return {AcceptOutcome::kNoRoom, 0};
+  const std::size_t bytes = footprint(*entry);
+  ring::Claim claim{ring::ClaimOutcome::kFull, 0};
+  if (admission_.try_reserve(bytes)) {
+    const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
+    claim = ring_.try_claim();  // 2 claim
+    if (claim.outcome == ring::ClaimOutcome::kClaimed) {
+      install(entry, claim.ticket);  // 3 stamp, 4 install
+      if (is_batch) gate_.leave();
+      ring_.publish(claim.ticket, entry);  // 5 publish
+    } else {
+      admission_.give_back(bytes);
+    }
+  }
+  switch (claim.outcome) {
+    case ring::ClaimOutcome::kClaimed:
+      doorbell_.published(claim.ticket);
+      return {AcceptOutcome::kAccepted, claim.ticket};
+    case ring::ClaimOutcome::kFull:
+      if (is_batch) gate_.leave();
+      return {AcceptOutcome::kNoRoom, 0};
+    case ring::ClaimOutcome::kClosed:
+      if (is_batch) gate_.leave();
+      return {AcceptOutcome::kClosed, 0};
+    case ring::ClaimOutcome::kFailed:
+      break;
+  }
+  if (is_batch) gate_.leave();
+  return {AcceptOutcome::kFailed, 0};
+}
+
+void WritePath::install(Entry* entry, std::uint64_t sequence) noexcept {
+  // Without a disk nothing is clean in the sense of evictable: no entry may give way to another.
+  const std::uint64_t applied = limits_.memory_only ? 0 : watermarks_.applied.value();
+  entry->sequence = sequence;
+  if (entry->kind == EntryKind::kBatch) {
+    const BatchRows& batch = *entry->word<BatchRows>();
+    for (std::size_t index = 0; index < batch.count; ++index) {
+      Entry* row = batch.rows[index];
+      row->sequence = sequence;
+      EntryPool::retain(*row);  // the cache's reference; the other one is the pipeline's
+      cache_.table().install(base::hash_key(row->table_id, row->key()), row, applied);
+    }
+  } else {
+    EntryPool::retain(*entry);  // the same
+    cache_.table().install(base::hash_key(entry->table_id, entry->key()), entry, applied);
+  }
+}
+
+}  // namespace dictsqlite::flush

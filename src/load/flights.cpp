@@ -1,0 +1,175 @@
+#include "load/flights.hpp"
+
+#include "cache/value_access.hpp"
+
+#include <new>
+#include <utility>
+
+namespace dictsqlite::load {
+
+using cache::Table;
+using detail::Completion;
+using entry::Entry;
+using entry::EntryKind;
+
+MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcept {
+  const base::MutexLock lock(stripe_of(key.hash).mutex);
+  const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
+  for (;;) {
+    Entry* found = cache_.table().find(key);
+    Flight* made = nullptr;
+    if (found == nullptr) {
+      if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= flights_max_) {  // bounds memory only
+        in_flight_.fetch_sub(1, std::memory_order_relaxed);                      // the same
+        park(completion, key);
+        return MissOutcome::kSuspended;
+      }
+      made = make(key);
+      if (made == nullptr) {
+        in_flight_.fetch_sub(1, std::memory_order_relaxed);  // the same
+        completion->code = absl::StatusCode::kResourceExhausted;
+        completion->message = "no memory for a load";
+        return MissOutcome::kReady;
+      }
+      const Table::PendingResult placed = cache_.table().place_pending(key.hash, made->pending, applied_.value());
+      if (placed.outcome == Table::PendingResult::Outcome::kStands) {
+        made->waiters = completion;
+        if (queue(made)) return MissOutcome::kSuspended;
+        cache_.table().remove(key.hash, made->pending);
+        destroy(made);
+        completion->code = absl::StatusCode::kFailedPrecondition;
+        completion->message = "the database is closed";
+        return MissOutcome::kReady;
+      }
+      destroy(made);
+      if (placed.outcome == Table::PendingResult::Outcome::kLost) continue;
+      found = placed.entry;
+    }
+    if (found->is_real()) {
+      answer(completion, *found);
+      return MissOutcome::kReady;
+    }
+    Flight* flight = found->word<Flight>();
+    completion->next_waiter = std::exchange(flight->waiters, completion);
+    joined_.fetch_add(1, std::memory_order_relaxed);  // a statistic
+    return MissOutcome::kSuspended;
+  }
+}
+
+void Flights::answer(Completion* completion, Entry& entry) const noexcept {
+  if (entry.has_value()) {
+    completion->code = absl::StatusCode::kOk;
+    detail::ValueAccess::assign(completion->value, entry, completion->engine);
+  } else {
+    completion->code = absl::StatusCode::kNotFound;
+  }
+}
+
+Flight* Flights::make(const Table::Key& key) noexcept {
+  void* block = cache_.pool().allocate_block(sizeof(Flight) + sizeof(std::uint64_t));
+  if (block == nullptr) return nullptr;
+  Entry* pending = cache_.pool().make(EntryKind::kPending, key.table_id, key.bytes, {}, 0);
+  if (pending == nullptr) {
+    cache_.pool().release_block(block);
+    return nullptr;
+  }
+  // The block's first word stays the slab's, see BasicSlab::allocate().
+  auto* flight = new (static_cast<std::byte*>(block) + sizeof(std::uint64_t)) Flight();
+  flight->hash = key.hash;
+  flight->pending = pending;
+  pending->set_word(flight);
+  entry::EntryPool::retain(*pending);  // the table's reference; the other one is the flight's
+  return flight;
+}
+
+void Flights::destroy(Flight* flight) noexcept {
+  cache_.pool().release(flight->pending);
+  flight->~Flight();
+  cache_.pool().release_block(reinterpret_cast<std::byte*>(flight) - sizeof(std::uint64_t));
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);  // bounds memory only
+}
+
+bool Flights::queue(Flight* flight) noexcept {
+  Flight* first = queued_.load(std::memory_order_relaxed);  // validated by the CAS
+  do {
+    if (first == closed()) return false;
+    flight->next = first;
+  } while (!queued_.compare_exchange_weak(first, flight, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L1)
+  doorbell_.ring();
+  return true;
+}
+
+// Takes the pending entry out of the table, putting what was loaded in its place, and the waiters out of the flight.
+Completion* Flights::close(Flight* flight, bool cacheable) noexcept {
+  const base::MutexLock lock(stripe_of(flight->hash).mutex);
+  const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
+  if (cacheable) {
+    entry::EntryPool::retain(*flight->loaded);  // the table's reference
+    cache_.table().fill(flight->hash, flight->pending, flight->loaded);
+  } else {
+    cache_.table().remove(flight->hash, flight->pending);
+  }
+  return std::exchange(flight->waiters, nullptr);
+}
+
+void Flights::land(Flight* flight) noexcept {
+  Completion* waiter = close(flight, true);
+  while (waiter != nullptr) {
+    Completion* const next = waiter->next_waiter;
+    answer(waiter, *flight->loaded);
+    detail::deliver(waiter);
+    waiter = next;
+  }
+  cache_.pool().release(flight->loaded);
+  destroy(flight);
+}
+
+void Flights::fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept {
+  Completion* waiter = close(flight, false);
+  while (waiter != nullptr) {
+    Completion* const next = waiter->next_waiter;
+    detail::complete(waiter, code, message);
+    waiter = next;
+  }
+  destroy(flight);
+}
+
+// --- misses that found no free flight ---
+
+void Flights::park(Completion* completion, const Table::Key& key) noexcept {
+  // The key's bytes belong to the operation, which may be gone when the miss is admitted: keep a copy.
+  Entry* copy = cache_.pool().make(EntryKind::kAbsent, key.table_id, key.bytes, {}, 0);
+  {
+    const base::MutexLock lock(parked_mutex_);
+    completion->subject = copy;  // null if memory is short: admit_parked() says so
+    completion->next_waiter = nullptr;
+    (parked_last_ != nullptr ? parked_last_->next_waiter : parked_first_) = completion;
+    parked_last_ = completion;
+    parked_count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
+  }
+  doorbell_.ring();
+}
+
+void Flights::admit_parked() noexcept {
+  while (in_flight_.load(std::memory_order_relaxed) < flights_max_) {  // a hint: miss() decides
+    Completion* completion = nullptr;
+    {
+      const base::MutexLock lock(parked_mutex_);
+      completion = parked_first_;
+      if (completion == nullptr) return;
+      parked_first_ = completion->next_waiter;
+      if (parked_first_ == nullptr) parked_last_ = nullptr;
+      parked_count_.fetch_sub(1, std::memory_order_seq_cst);  // (L1)
+    }
+    auto* copy = static_cast<Entry*>(std::exchange(completion->subject, nullptr));
+    if (copy == nullptr) {
+      detail::complete(completion, absl::StatusCode::kResourceExhausted, "no memory for a load");
+      continue;
+    }
+    const MissOutcome outcome = miss(cache::Cache::key(copy->table_id, copy->key()), completion);
+    cache_.pool().release(copy);
+    if (outcome == MissOutcome::kReady) detail::deliver(completion);
+  }
+}
+
+}  // namespace dictsqlite::load

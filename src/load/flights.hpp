@@ -1,0 +1,111 @@
+// Flights: the misses. The first one for a key puts a pending entry into the table, which is the flight and the lease
+// in one; later ones join it; the loader brings the value.
+//
+// Thread-safety: miss() from any thread; take_queued(), land(), fail() and admit_parked() from the loader.
+// Ownership:     a flight holds one reference of its pending entry (the table has the other) and the completer's
+//                reference of everyone who waits for it.
+// Progress:      a miss holds the mutex of its key's stripe for a table access. Hits and writes never come here.
+//
+// The stripe's mutex makes placing a pending entry, joining it and landing it exclude each other. Writers do not take
+// it: they replace the pending entry in the table, and the flight then delivers what it loaded to those who wait,
+// without caching it [I4]. That is in order: each of them saw the pending entry in the table during its read, hence
+// before the write that replaced it completed.
+#pragma once
+
+#include <dictsqlite/detail/completion.hpp>
+
+#include "base/mutex.hpp"
+#include "base/watermark.hpp"
+#include "cache/cache.hpp"
+#include "io/doorbell.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace dictsqlite::load {
+
+/// One load under way. What a kPending entry's word points to.
+struct Flight {
+  std::uint64_t hash = 0;
+  entry::Entry* pending = nullptr;
+  detail::Completion* waiters = nullptr;  // under the stripe's mutex until it landed
+  Flight* next = nullptr;                 // in the loader's queue
+  // The loader's:
+  entry::Entry* loaded = nullptr;  // what was found, or the key's absence; one reference
+  bool out_of_memory = false;
+  absl::Status error;
+};
+
+enum class MissOutcome : std::uint8_t {
+  kSuspended,  // the completion will be delivered
+  kReady,      // its outcome is set; it stays the caller's
+};
+
+class Flights {
+ public:
+  Flights(cache::Cache& cache, const base::Watermark& applied, std::size_t flights_max,
+          io::Doorbell& doorbell)
+      : cache_(cache), applied_(applied), flights_max_(flights_max), doorbell_(doorbell) {}
+
+  /// Reads a key that was not in the table a moment ago. kResourceExhausted in the outcome if memory is short.
+  [[nodiscard]] MissOutcome miss(const cache::Table::Key& key, detail::Completion* completion) noexcept;
+
+  [[nodiscard]] bool has_queued() const noexcept { return queued_.load(std::memory_order_seq_cst) != nullptr; }  // (L2)
+  [[nodiscard]] bool has_parked() const noexcept { return parked_count_.load(std::memory_order_seq_cst) != 0; }  // (L2)
+  /// Everything that queued since the last call, in no order.
+  [[nodiscard]] Flight* take_queued() noexcept { return queued_.exchange(nullptr, std::memory_order_acquire); }  // (L2)
+  /// The same for the last time: misses are refused with kFailedPrecondition from now on.
+  [[nodiscard]] Flight* take_last() noexcept { return queued_.exchange(closed(), std::memory_order_acquire); }  // (L2)
+
+  /// Ends a flight: caches `flight->loaded` if its lease still holds, and hands it to everyone who waits.
+  void land(Flight* flight) noexcept;
+  /// Ends a flight with an error for everyone who waits. Nothing is cached.
+  void fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept;
+  /// Starts misses that waited for a flight to become free. The loader calls it after landing some.
+  void admit_parked() noexcept;
+
+  [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_.load(std::memory_order_relaxed); }  // a gauge
+  [[nodiscard]] std::uint64_t joined() const noexcept { return joined_.load(std::memory_order_relaxed); }        // a statistic
+
+  /// Sets a read's outcome from what is known of its key. The caller holds a guard or a reference.
+  void answer(detail::Completion* completion, entry::Entry& entry) const noexcept;
+
+ private:
+  static constexpr std::size_t kStripes = 64;
+  struct alignas(base::kCacheLine) Stripe {
+    base::Mutex mutex;
+  };
+
+  [[nodiscard]] Stripe& stripe_of(std::uint64_t hash) noexcept { return stripes_[hash % kStripes]; }
+  [[nodiscard]] Flight* make(const cache::Table::Key& key) noexcept;
+  void destroy(Flight* flight) noexcept;
+  [[nodiscard]] bool queue(Flight* flight) noexcept;
+  void park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
+  [[nodiscard]] detail::Completion* close(Flight* flight, bool cacheable) noexcept;
+  // The end of the queue once it is closed: no flight has this address.
+  [[nodiscard]] static Flight* closed() noexcept {
+    static constinit char mark = 0;
+    return reinterpret_cast<Flight*>(&mark);
+  }
+
+  cache::Cache& cache_;
+  const base::Watermark& applied_;
+  const std::size_t flights_max_;
+  io::Doorbell& doorbell_;
+  std::array<Stripe, kStripes> stripes_;
+
+  // Flights the loader has not seen: (L1) push, CAS, seq_cst, before the look at the doorbell (D2);
+  // (L2) the loader's look, after its store to the doorbell (D3), and its exchange, acquire.
+  alignas(base::kCacheLine) std::atomic<Flight*> queued_{nullptr};
+  alignas(base::kCacheLine) std::atomic<std::size_t> in_flight_{0};  // bounds memory, publishes nothing
+  std::atomic<std::uint64_t> joined_{0};
+
+  std::atomic<std::uint64_t> parked_count_{0};  // changed under the mutex; (L1) (L2)
+  base::Mutex parked_mutex_;
+  detail::Completion* parked_first_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
+  detail::Completion* parked_last_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
+};
+
+}  // namespace dictsqlite::load

@@ -1,0 +1,48 @@
+// SqliteReader: loads many keys from one snapshot, by IN (...) queries of a few sizes.
+#pragma once
+
+#include "store/sqlite_connection.hpp"
+#include "store/store.hpp"
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dictsqlite::store {
+
+/// How many keys one prepared query takes. The statement of a size is prepared when it is first needed.
+inline constexpr std::array<std::size_t, 5> kQuerySizes = {1, 4, 16, 64, 256};
+
+/// The query to run next when `keys_left` (> 0) keys are left: an index into kQuerySizes. A query larger than what
+/// is left is filled up by repeating the last key, which is cheaper than several smaller ones.
+[[nodiscard]] std::size_t choose_query(std::size_t keys_left) noexcept;
+
+/// Thread-safety: one thread at a time.
+class SqliteReader final : public StoreReader {
+ public:
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteReader>> open(const std::string& path,
+                                                                          const ConnectionOptions& options);
+
+  [[nodiscard]] absl::StatusOr<LoadResult> load(std::uint32_t table_id, std::span<const std::string_view> keys,
+                                                absl::FunctionRef<void(const LoadedRow&)> found) override;
+
+ private:
+  explicit SqliteReader(Connection connection) : connection_(std::move(connection)) {}
+
+  [[nodiscard]] absl::StatusOr<std::uint64_t> begin_snapshot();
+  [[nodiscard]] absl::Status run_query(std::span<const std::string_view> keys, std::size_t first, std::size_t count,
+                                       std::size_t query, absl::FunctionRef<void(const LoadedRow&)> found);
+  [[nodiscard]] absl::Status prepare_query(std::size_t query);
+
+  Connection connection_;
+  Statement select_last_sequence_;
+  std::array<Statement, kQuerySizes.size()> queries_;
+};
+
+}  // namespace dictsqlite::store

@@ -1,0 +1,93 @@
+// Goal: an entry that a reader found under a guard is not freed, and (G1)-(G4) owe that to seq_cst. Method: in each round
+// a reader takes a guard and looks into a slot while a writer empties the slot, retires the entry and collects twice.
+// Both keep what they saw; an entry both found and freed is a failure. (The test shares the entry's reference, so that
+// nothing is touched after its end.) Over WeakAtomics the same templates fail.
+#include "cache/reclaimer.hpp"
+
+#include "support/litmus.hpp"
+#include "support/scale.hpp"
+#include "support/weak_atomics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+namespace dictsqlite::cache {
+namespace {
+
+using entry::EntryKind;
+using testing_support::LitmusResult;
+using testing_support::run_litmus;
+using testing_support::scaled;
+
+template <class Atomics>
+class Removal {
+ public:
+  Removal() { put_in(); }
+  ~Removal() { pool_.release(entry_); }
+
+  void read() {
+    guard_.reset(new Guard(reclaimer_.enter()));                         // (G1)
+    found_ = slot_.load(std::memory_order_seq_cst) != nullptr;           // (G2)
+  }
+  void remove() {
+    slot_.store(nullptr, std::memory_order_seq_cst);  // (G3)
+    reclaimer_.retire(entry_);
+    reclaimer_.collect();  // (G4)
+    reclaimer_.collect();
+    freed_ = entry_->references.load(std::memory_order_relaxed) == 1;
+  }
+  bool failed() {
+    const bool failed = found_ && freed_;
+    guard_.reset();
+    for (int call = 0; call < 3; ++call) reclaimer_.collect();
+    EXPECT_EQ(entry_->references.load(std::memory_order_relaxed), 1u);
+    pool_.release(entry_);
+    put_in();
+    return failed;
+  }
+
+ private:
+  using Guard = typename BasicReclaimer<Atomics>::Guard;
+
+  void put_in() {
+    entry_ = pool_.make(EntryKind::kSet, 1, "key", "", 0);
+    ASSERT_NE(entry_, nullptr);
+    pool_.retain(*entry_);
+    slot_.store(entry_, std::memory_order_seq_cst);
+  }
+
+  entry::BasicEntryPool<Atomics> pool_{1u << 20};
+  BasicReclaimer<Atomics> reclaimer_{pool_};
+  typename Atomics::template Atomic<entry::BasicEntry<Atomics>*> slot_{nullptr};
+  entry::BasicEntry<Atomics>* entry_ = nullptr;
+  std::unique_ptr<Guard> guard_;
+  bool found_ = false;
+  bool freed_ = false;
+};
+
+template <class Atomics>
+LitmusResult play(std::uint64_t rounds, std::chrono::seconds time_max, bool stop_at_failure) {
+  Removal<Atomics> removal;
+  return run_litmus(
+      rounds, time_max, stop_at_failure, [&] { removal.read(); }, [&] { removal.remove(); },
+      [&] { return removal.failed(); });
+}
+
+TEST(ReclaimerLitmus, FreesNothingThatAReaderFound) {
+  const LitmusResult result = play<base::StdAtomics>(scaled(500'000), std::chrono::seconds(4), false);
+  EXPECT_EQ(result.failures, 0u) << "of " << result.rounds;
+}
+
+TEST(ReclaimerLitmus, WouldFreeWhatAReaderFoundWithReleaseAndAcquire) {
+  if (testing_support::kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer's own work orders the accesses";
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one core reorders nothing that its threads could see";
+  const LitmusResult result = play<testing_support::WeakAtomics>(100'000'000, std::chrono::seconds(60), true);
+  EXPECT_GE(result.failures, 1u) << "of " << result.rounds << "; if this machine never reorders, seq_cst costs nothing";
+}
+
+}  // namespace
+}  // namespace dictsqlite::cache

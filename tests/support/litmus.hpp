@@ -1,0 +1,85 @@
+// Litmus: two threads that run one short piece of code each, at the same time, again and again, and a look at what came
+// of it after each round.
+//
+// A store waits in the core's store buffer until it reaches the cache; that a later load of the same thread overtakes it
+// is what the tests are about. StoreBufferFill gives the buffer something to wait for.
+#pragma once
+
+#include "support/random.hpp"
+#include "support/start_line.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+namespace dictsqlite::testing_support {
+
+/// Stores to memory that is in no cache. Thread-safety: one object a thread.
+class StoreBufferFill {
+ public:
+  explicit StoreBufferFill(std::uint64_t stream) : random_(stream), lines_(std::make_unique<Line[]>(kLines)) {}
+
+  void operator()() {
+    for (int count = 0; count < kStores; ++count) lines_[random_.below(kLines)].byte.store(1, std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr std::size_t kLines = std::size_t{1} << 16;
+  static constexpr int kStores = 12;
+  struct alignas(base::kCacheLine) Line {
+    std::atomic<char> byte;
+  };
+
+  Random random_;
+  std::unique_ptr<Line[]> lines_;
+};
+
+struct LitmusResult {
+  std::uint64_t rounds = 0;
+  std::uint64_t failures = 0;
+};
+
+/// Runs `left` and `right` together, then `failed()`, which says whether it went wrong and sets up the next round; at
+/// most `rounds_max` times, no longer than `time_max`, and not beyond the first failure if `stop_at_failure`.
+template <class Left, class Right, class Failed>
+LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max, bool stop_at_failure, Left&& left,
+                        Right&& right, Failed&& failed) {
+  StartLine start(2);
+  StartLine end(2);
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    StoreBufferFill fill(1);
+    Random random(2);
+    for (;;) {
+      start.arrive();
+      if (stop.load(std::memory_order_relaxed)) return;
+      for (std::size_t delay = random.below(64); delay > 0; --delay) base::spin_pause();
+      fill();
+      right();
+      end.arrive();
+    }
+  });
+  StoreBufferFill fill(3);
+  Random random(4);
+  LitmusResult result;
+  const auto deadline = std::chrono::steady_clock::now() + time_max;
+  while (result.rounds < rounds_max) {
+    if (result.rounds % 1024 == 1023 && std::chrono::steady_clock::now() > deadline) break;
+    start.arrive();
+    for (std::size_t delay = random.below(64); delay > 0; --delay) base::spin_pause();
+    fill();
+    left();
+    end.arrive();
+    ++result.rounds;
+    if (failed()) ++result.failures;
+    if (stop_at_failure && result.failures > 0) break;
+  }
+  stop.store(true, std::memory_order_relaxed);
+  start.arrive();
+  other.join();
+  return result;
+}
+
+}  // namespace dictsqlite::testing_support

@@ -1,0 +1,97 @@
+// Goal: what is clean stays within the cache's budget and what is unapplied never leaves for its sake; a database
+// without a disk knows when it is full. Method: direct calls, one thread.
+#include "cache/cache.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace dictsqlite::cache {
+namespace {
+
+using entry::Entry;
+using entry::EntryKind;
+
+constexpr std::size_t kCleanBytes = 1u << 20;
+constexpr std::size_t kUnappliedBytes = 2u << 20;
+
+class CacheTest : public testing::Test {
+ protected:
+  std::size_t install(std::uint64_t sequence, std::size_t value_bytes, std::uint64_t applied) {
+    const std::string name = "key" + std::to_string(sequence);
+    Entry* const entry = cache_.pool().make(EntryKind::kSet, 1, name, std::string(value_bytes, 'v'), 0);
+    EXPECT_NE(entry, nullptr);
+    entry->sequence = sequence;
+    const std::size_t bytes = entry::EntryPool::footprint(*entry);
+    const Reclaimer::Guard guard = cache_.reclaimer().enter();
+    cache_.table().install(Cache::key(1, name).hash, entry, applied);
+    return bytes;
+  }
+  bool has(std::uint64_t sequence) {
+    const std::string name = "key" + std::to_string(sequence);
+    const Reclaimer::Guard guard = cache_.reclaimer().enter();
+    return cache_.table().find(Cache::key(1, name)) != nullptr;
+  }
+
+  Cache cache_{kCleanBytes, kUnappliedBytes};
+};
+
+TEST_F(CacheTest, TrimsCleanEntriesToTheirBudget) {
+  ASSERT_TRUE(cache_.valid());
+  std::size_t installed = 0;
+  std::uint64_t sequence = 0;
+  while (installed < 2 * kCleanBytes) installed += install(++sequence, 100, 0);
+  cache_.trim(/*applied=*/sequence, /*unapplied_bytes=*/0, Cache::Evict::kClean);
+  EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
+  EXPECT_GT(cache_.pool().used_bytes(), kCleanBytes / 2) << "no more than necessary";
+  EXPECT_GT(cache_.evictions(), 0u);
+}
+
+TEST_F(CacheTest, LeavesUnappliedEntriesAlone) {
+  std::size_t installed = 0;
+  std::uint64_t sequence = 0;
+  while (installed < 2 * kCleanBytes) installed += install(++sequence, 1000, 0);
+  cache_.trim(/*applied=*/0, /*unapplied_bytes=*/installed, Cache::Evict::kClean);
+  EXPECT_EQ(cache_.evictions(), 0u);
+  for (std::uint64_t each = 1; each <= sequence; ++each) ASSERT_TRUE(has(each));
+}
+
+TEST_F(CacheTest, EvictsForLargeValuesByTheirBytes) {
+  for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) install(sequence, 200'000, 0);
+  cache_.trim(/*applied=*/10, 0, Cache::Evict::kClean);
+  EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
+  EXPECT_GE(cache_.evictions(), 5u);
+}
+
+TEST_F(CacheTest, KeepsValuesWhenOnlyAbsencesMayGo) {
+  std::size_t installed = 0;
+  std::uint64_t sequence = 0;
+  while (installed < 2 * kCleanBytes) installed += install(++sequence, 1000, 0);
+  cache_.trim(/*applied=*/sequence, 0, Cache::Evict::kOnlyAbsences);
+  for (std::uint64_t each = 1; each <= sequence; ++each) ASSERT_TRUE(has(each));
+}
+
+TEST_F(CacheTest, KnowsWhenItIsFull) {
+  EXPECT_FALSE(cache_.is_full(kCleanBytes));
+  std::size_t installed = 0;
+  std::uint64_t sequence = 0;
+  while (installed < kCleanBytes + kUnappliedBytes - 2000) installed += install(++sequence, 1000, 0);
+  EXPECT_TRUE(cache_.is_full(5000));
+}
+
+TEST_F(CacheTest, FreesWhatReadersHaveLeftBehind) {
+  for (std::uint64_t round = 1; round <= 100; ++round) {
+    const std::string name = "key";
+    Entry* const entry = cache_.pool().make(EntryKind::kSet, 1, name, std::string(1000, 'v'), 0);
+    ASSERT_NE(entry, nullptr);
+    entry->sequence = round;
+    const Reclaimer::Guard guard = cache_.reclaimer().enter();
+    cache_.table().install(Cache::key(1, name).hash, entry, 0);
+  }
+  cache_.collect();
+  EXPECT_EQ(cache_.reclaimer().backlog_bytes(), 0u);
+  EXPECT_EQ(cache_.pool().used_bytes(), entry::EntryPool::footprint(3, 1000));
+}
+
+}  // namespace
+}  // namespace dictsqlite::cache

@@ -1,0 +1,45 @@
+// FaultVfs: SQLite's default VFS, with calls that fail when told to. Given to the store by its name.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+
+namespace dictsqlite::store::testing {
+
+enum class FaultFile { kDatabase, kLog };
+enum class FaultCall { kWrite, kSync };
+
+struct Fault {
+  FaultFile file = FaultFile::kLog;
+  FaultCall call = FaultCall::kWrite;
+  int error = 0;        // the errno behind it: ENOSPC, EDQUOT, EIO
+  int skip = 0;         // how many such calls succeed before
+  int times = 1 << 30;  // how many fail then
+};
+
+/// Thread-safety: one thread at a time. Outlives the stores that use it.
+class FaultVfs {
+ public:
+  FaultVfs();
+  ~FaultVfs();
+  FaultVfs(const FaultVfs&) = delete;
+  FaultVfs& operator=(const FaultVfs&) = delete;
+
+  [[nodiscard]] std::string name() const;
+  void inject(const Fault& fault);
+  void clear();
+  /// How many calls have failed.
+  [[nodiscard]] int failures() const;
+  /// How many calls of this kind there were, failed ones included.
+  [[nodiscard]] int calls(FaultFile file, FaultCall call) const;
+
+ private:
+  struct State;
+  struct File;
+  struct Methods;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dictsqlite::store::testing
