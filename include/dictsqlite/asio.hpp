@@ -38,6 +38,7 @@
 
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/cancellation_type.hpp>
 #include <asio/executor_work_guard.hpp>
@@ -49,7 +50,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -78,18 +78,18 @@ struct Cancelled<std::vector<absl::StatusOr<Row>>> {
   }
 };
 
-/// A started operation and the handler that waits for it. Two sides look at it: the library, which delivers the result
-/// on whatever thread, and the cancellation slot.
+/// A started operation and the handler that waits for it. Two may want to end the wait: the library, with the result, on
+/// whatever thread; and the cancellation slot.
 ///
-/// Thread-safety: phase_ decides which side gets the handler; that one alone touches it from there on.
-/// Ownership:     shared by the library until it has delivered, by the posted handler, and weakly by the slot.
-/// Orderings: none. The handler was in place before either side could know of it, and asio's post orders the rest.
+/// Thread-safety: phase_ lets one of the two through; that one alone touches handler, guard and result from there on.
+/// Ownership:     shared by the library until it has delivered and by the posted handler; the slot holds it weakly.
+/// Orderings:     phase_ is relaxed throughout. It only decides: all else was in place before either side was told of
+///                the wait, and post() carries what the winner writes to the thread that runs the handler.
 template <class Handler, class Result>
 class Wait : public std::enable_shared_from_this<Wait<Handler, Result>> {
  public:
-  Wait(Handler handler, std::size_t count) : guard_(::asio::make_work_guard(handler)), count_(count) {
-    handler_.emplace(std::move(handler));
-  }
+  Wait(Handler&& handler, std::size_t count)
+      : guard_(::asio::make_work_guard(handler)), handler_(std::move(handler)), count_(count) {}
 
   template <class Operation>
   void start(Operation operation, Effect effect) {
@@ -101,14 +101,14 @@ class Wait : public std::enable_shared_from_this<Wait<Handler, Result>> {
       });
     }
     std::move(operation)
-        .via(Executor{this, &Wait::post})
+        .via(Executor{this, &Wait::run_on_handlers_executor})
         .start([self = this->shared_from_this()](Result result) noexcept { self->deliver(std::move(result)); });
   }
 
  private:
-  enum class Phase { kWaiting, kPosted, kCancelled };  // leaves kWaiting once
+  enum class Phase { kWaiting, kDelivered, kCancelled };  // leaves kWaiting once
 
-  /// What asio runs: the library's work, which delivers the result, and then the handler with it.
+  /// What asio runs, once: work of the library's, if any, which delivers the result; then the handler.
   class Posted {
    public:
     using allocator_type = ::asio::associated_allocator_t<Handler>;
@@ -118,26 +118,156 @@ class Wait : public std::enable_shared_from_this<Wait<Handler, Result>> {
     Posted(Posted&& other) noexcept
         : allocator_(other.allocator_), wait_(std::move(other.wait_)), work_(std::exchange(other.work_, nullptr)) {}
     Posted& operator=(Posted&&) = delete;
-    /// Not run, because its context was destroyed: the library's work wants to end all the same.
+    /// Without having run if its context was destroyed. The library's work has to end all the same.
     ~Posted() {
       if (wait_ == nullptr) return;
-      if (work_ != nullptr) work_->run(work_);
+      run_work();
       wait_->handler_.reset();
+      wait_->guard_.reset();
     }
 
-    allocator_type get_allocator() const noexcept { return allocator_; }
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_; }
 
     void operator()() {
-      if (work_ != nullptr) std::exchange(work_, nullptr)->run(work_now_gone());
-      finish(std::move(wait_));
+      run_work();
+      auto slot = ::asio::get_associated_cancellation_slot(*wait_->handler_);
+      if (slot.is_connected()) slot.clear();
+      // Out of the wait and the wait given up before the call: a late library must find nothing of the user's in it.
+      const auto guard = std::move(wait_->guard_);
+      Handler handler = std::move(*wait_->handler_);
+      Result result = std::move(*wait_->result_);
+      wait_->handler_.reset();
+      wait_.reset();
+      std::move(handler)(std::move(result));
     }
 
    private:
+    void run_work() noexcept {
+      if (Work* work = std::exchange(work_, nullptr); work != nullptr) work->run(work);
+    }
+
     allocator_type allocator_;
     std::shared_ptr<Wait> wait_;
     Work* work_;
   };
+
+  /// Phase kWaiting is left for `phase`; false if it was left before.
+  [[nodiscard]] bool end(Phase phase) noexcept {
+    Phase waiting = Phase::kWaiting;
+    return phase_.compare_exchange_strong(waiting, phase, std::memory_order_relaxed, std::memory_order_relaxed);
+  }
+
+  void post(Work* work) { ::asio::post(guard_.get_executor(), Posted(this->shared_from_this(), work)); }
+
+  /// The operation's executor. `work` owns the callback and so keeps the wait alive until it has run.
+  static void run_on_handlers_executor(void* context, Work* work) noexcept {
+    auto* wait = static_cast<Wait*>(context);
+    if (wait->end(Phase::kDelivered)) {
+      wait->post(work);
+    } else {
+      work->run(work);  // cancelled: drops the result, and nothing of the user's is left to run
+    }
+  }
+
+  /// The operation's callback: inside Posted, or inside start() where the library had no need or no memory to post.
+  void deliver(Result&& result) noexcept {
+    const bool inside_start = end(Phase::kDelivered);
+    if (phase_.load(std::memory_order_relaxed) == Phase::kCancelled) return;
+    result_.emplace(std::move(result));
+    if (inside_start) post(nullptr);
+  }
+
+  void cancel() {
+    if (!end(Phase::kCancelled)) return;
+    result_.emplace(Cancelled<Result>::make(count_));
+    post(nullptr);
+  }
+
+  std::atomic<Phase> phase_{Phase::kWaiting};
+  ::asio::executor_work_guard<::asio::associated_executor_t<Handler>> guard_;
+  std::optional<Handler> handler_;
+  std::optional<Result> result_;
+  const std::size_t count_;
 };
 
+/// Starts `operation` for `token`. `count`: how many results it has, where that is not one.
+template <class Operation, class Token>
+auto initiate(Operation operation, Effect effect, Token& token, std::size_t count = 1) {
+  using Result = typename Operation::Result;
+  return ::asio::async_initiate<Token, void(Result)>(
+      [effect, count](auto handler, Operation started) {
+        using Handler = decltype(handler);
+        std::make_shared<Wait<Handler, Result>>(std::move(handler), count)->start(std::move(started), effect);
+      },
+      token, std::move(operation));
+}
+
 }  // namespace detail
+
+/// Database::set_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_set(Database& db, std::string_view key, std::string_view value, WriteOptions options, Token&& token) {
+  return detail::initiate(db.set_async(key, value, options), detail::Effect::kWrites, token);
+}
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_set(Database& db, std::string_view key, std::string_view value, Token&& token) {
+  return detail::initiate(db.set_async(key, value), detail::Effect::kWrites, token);
+}
+
+/// Database::erase_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_erase(Database& db, std::string_view key, WriteOptions options, Token&& token) {
+  return detail::initiate(db.erase_async(key, options), detail::Effect::kWrites, token);
+}
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_erase(Database& db, std::string_view key, Token&& token) {
+  return detail::initiate(db.erase_async(key), detail::Effect::kWrites, token);
+}
+
+/// Database::write_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_write(Database& db, const WriteBatch& batch, WriteOptions options, Token&& token) {
+  return detail::initiate(db.write_async(batch, options), detail::Effect::kWrites, token);
+}
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_write(Database& db, const WriteBatch& batch, Token&& token) {
+  return detail::initiate(db.write_async(batch), detail::Effect::kWrites, token);
+}
+
+/// Database::get_async(). Completes with absl::StatusOr<Value>.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::StatusOr<Value>)) Token>
+auto async_get(Database& db, std::string_view key, Token&& token) {
+  return detail::initiate(db.get_async(key), detail::Effect::kReads, token);
+}
+
+/// Database::contains_async(). Completes with absl::StatusOr<bool>.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::StatusOr<bool>)) Token>
+auto async_contains(Database& db, std::string_view key, Token&& token) {
+  return detail::initiate(db.contains_async(key), detail::Effect::kReads, token);
+}
+
+/// Database::batch_get_async(). Completes with std::vector<absl::StatusOr<Value>>, in the order of the keys.
+template <ASIO_COMPLETION_TOKEN_FOR(void(std::vector<absl::StatusOr<Value>>)) Token>
+auto async_batch_get(Database& db, std::span<const std::string_view> keys, Token&& token) {
+  return detail::initiate(db.batch_get_async(keys), detail::Effect::kReads, token, keys.size());
+}
+
+/// Database::sync_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_sync(Database& db, Token&& token) {
+  return detail::initiate(db.sync_async(), detail::Effect::kWrites, token);
+}
+
+/// Database::flush_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_flush(Database& db, Token&& token) {
+  return detail::initiate(db.flush_async(), detail::Effect::kWrites, token);
+}
+
+/// Database::close_async(). Completes with absl::Status.
+template <ASIO_COMPLETION_TOKEN_FOR(void(absl::Status)) Token>
+auto async_close(Database& db, Token&& token) {
+  return detail::initiate(db.close_async(), detail::Effect::kWrites, token);
+}
+
 }  // namespace dictsqlite::asio

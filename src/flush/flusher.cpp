@@ -24,6 +24,8 @@ constexpr std::size_t kTransactionBytesMax = 64u << 20;
 constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50);
 // How often parked writes are tried again when nothing but a stalled reader or a held-back batch is in their way.
 constexpr base::Nanoseconds kParkedRetry = std::chrono::milliseconds(1);
+// How many writes may be published before the flusher looks, when nothing else calls for it.
+constexpr std::uint64_t kWritesUnseenMax = 1u << 14;
 constexpr std::uint64_t kSyncTag = 1;
 
 }  // namespace
@@ -103,8 +105,8 @@ bool Flusher::step() {
   complete_waiters();
   admit_parked();
   if (closing_ && close_step()) return true;
-  if (config_.memory_only || failure_.failed()) return false;
   if (cache_.backlog_is_large()) cache_.collect();
+  if (config_.memory_only || failure_.failed()) return false;
 
   const FlushView look = view();
   if (config_.policy.should_apply(look)) {
@@ -230,7 +232,10 @@ void Flusher::apply() {
   const std::uint64_t last = staged_[writes - 1]->sequence;
   const std::span<const store::RowWrite> rows = fold_.rows(std::span(staged_).first(writes));
   attempted_sequence_ = last;
-  const absl::Status status = store_->writer().apply(rows, last, [this] { drain(); });
+  const absl::Status status = store_->writer().apply(rows, last, [this] {
+    drain();
+    if (cache_.backlog_is_large()) cache_.collect();
+  });
   publish_counters();
   if (status.ok()) {
     applied_up_to(last, writes, rows.size());
@@ -424,7 +429,8 @@ std::uint64_t Flusher::choose_wake_ticket(const FlushView& look) const noexcept 
   const ring::WriteRing& ring = path_.ring();
   const std::uint64_t next = ring.next();
   if (look.asked_to_apply || closing_ || look.under_pressure) return next;
-  const std::uint64_t half = ring.capacity() / 2;  // before producers find the ring full
+  // Before producers find the ring full, or much that they replaced waits to be freed.
+  const std::uint64_t half = std::min<std::uint64_t>(ring.capacity() / 2, kWritesUnseenMax);
   if (config_.memory_only || config_.policy.mode == PersistMode::kLazy) return next + half;
   if (staged_.empty()) return next;  // to start the clock
   const std::size_t missing = config_.policy.buffer_size - std::min(config_.policy.buffer_size, staged_rows_);

@@ -1,8 +1,8 @@
 // Goal: ring, table and reclaimer keep their promises to each other under real threads: reads never go back in time,
 // entries are whole, memory comes back [I1]-[I5]. Method: writers take the five steps of a write through a real ring; one
 // consumer applies to an array that stands for the database; readers load what is missing through pending entries; an
-// evictor throws out whatever it may. What is the point of the schedule test for interleavings is here for weak memory,
-// large numbers and ThreadSanitizer.
+// evictor throws out whatever it may. The schedule test explores interleavings; this one
+// adds weak memory, large numbers and ThreadSanitizer.
 #include "base/hash.hpp"
 #include "base/watermark.hpp"
 #include "cache/table.hpp"
@@ -65,7 +65,7 @@ class Stress {
         const Entry* const entry = table_.find({subject.hash, 1, subject.name});
         if (entry == nullptr) continue;
         EXPECT_TRUE(entry->is_real());
-        EXPECT_EQ(entry->kind == EntryKind::kAbsent ? "" : entry->value(), value_of(subject, subject.row));
+        EXPECT_EQ(sequence_in(subject, *entry), subject.row);
       }
       std::uint64_t evicted = 0;
       table_.evict(~std::size_t{0}, applied_.value(), false, evicted);

@@ -35,7 +35,7 @@ void check(const char* what, const absl::Status& status) {
 
 void write_fully(const char* data, std::size_t size) {
   while (size != 0) {
-    const ssize_t written = ::write(STDOUT_FILENO, data, size);
+    const ssize_t written = ::write(kReportFd, data, size);
     if (written <= 0) give_up("report", absl::UnavailableError("the pipe is gone"));
     data += written;
     size -= static_cast<std::size_t>(written);

@@ -24,7 +24,7 @@ struct ChildPlan {
 [[nodiscard]] std::string to_words(const ChildPlan& plan);
 [[nodiscard]] ChildPlan from_words(const std::string& words);
 
-/// Reports on standard output. Returns an exit status; not 0 after an error, with a sentence on standard error.
+/// Reports on kReportFd. Returns an exit status; not 0 after an error, with a sentence on standard error.
 [[nodiscard]] int run_child(const ChildPlan& plan);
 
 }  // namespace dictsqlite::kill_loop

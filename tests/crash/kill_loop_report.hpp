@@ -5,6 +5,9 @@
 
 namespace dictsqlite::kill_loop {
 
+/// The pipe in the child. Not standard output, where anybody may print.
+inline constexpr int kReportFd = 3;
+
 enum class EventKind : std::uint8_t {
   kOpening,       // about to open the database
   kRow,           // after opening: `number` bytes of key and `size` bytes of value follow

@@ -634,15 +634,16 @@ std::string name_of(CacheProtocol::Ref ref) {
 }
 
 const char* name_of(CacheProtocol::WriterAt at) {
-  static constexpr const char* kNames[] = {"unborn", "search", "replace", "place",  "raise",
-                                           "dedupe", "raise again", "remove", "foreign", "done"};
+  static constexpr const char* kNames[] = {"unborn", "search",      "replace", "place",   "raise",
+                                           "dedupe", "raise again", "remove",  "foreign", "done"};
   return kNames[static_cast<std::size_t>(at)];
 }
 
 const char* name_of(CacheProtocol::ReaderAt at) {
   static constexpr const char* kNames[] = {
-      "find",        "last look",          "miss", "find (locked)", "last look (locked)", "place (locked)", "raise (locked)",
-      "find again",  "last look (again)", "withdraw", "stands",  "waiting",     "done"};
+      "find",           "last look",      "miss",       "find (locked)",     "last look (locked)",
+      "place (locked)", "raise (locked)", "find again", "last look (again)", "withdraw",
+      "stands",         "waiting",        "done"};
   return kNames[static_cast<std::size_t>(at)];
 }
 

@@ -1,11 +1,11 @@
 // CacheProtocol: the steps of src/cache/table.hpp, src/load/flights.cpp and src/flush/write_path.hpp for one key, small
 // enough that every order of steps can be tried.
 //
-// One bucket with a few slots and its chain; writers (claim, search, replace or place, raise the version, dedupe,
-// publish), readers (search; on a miss, under the stripe's lock: search, place a pending entry, search again, queue it
-// and wait), the loader (take what is queued, one snapshot, land each), the flusher (commit in ticket order, then raise
-// the watermark) and the evictor. Each access to a word that others write is a step of its own; memory is
-// sequentially consistent, as the real accesses are.
+// One bucket with a few slots and its chain; writers (claim, search, replace or place, raise the version, dedupe:
+// search, raise the version, remove; publish), readers (search; on a miss, under the stripe's lock: search, place a
+// pending entry, search again, queue it and wait), the loader (take what is queued, one snapshot, land each), the
+// flusher (commit in ticket order, then raise the watermark) and the evictor. Each access to a word that others write
+// is a step of its own; memory is sequentially consistent, as the real accesses are.
 //
 // What is left out, and why that hides nothing:
 // - The version is no number: raising it sends every search that has begun back to its start. That is what the second
@@ -13,11 +13,14 @@
 // - For the same reason a compare-and-swap or a last look that is bound to fail (no entry ever comes back to a place
 //   it left) fails at once.
 // - The second look at the version coincides with the last look at a slot: later, it could only send the search back.
-// - Taking the lock coincides with the first look under it, giving it back with the last: others could only wait longer.
-// - Publishing coincides with the last step of installing: later, fewer would know of the write. Where all writers may be
+// - Taking the lock coincides with the first look under it, giving it back with the last: others could only wait
+// longer.
+// - Publishing coincides with the last step of installing: later, fewer would know of the write. Where all writers may
+// be
 //   at work at one time, all tickets are claimed at the start: a writer that has only a ticket touches nothing.
 // - A removed entry is out of the chain at once; a real search walks over it and finds it marked.
-// - Slots are tried in no order: a place takes any that is empty. Evicting another entry in the same step is evicting it
+// - Slots are tried in no order: a place takes any that is empty. Evicting another entry in the same step is evicting
+// it
 //   in a step before.
 #pragma once
 
@@ -27,28 +30,28 @@
 
 namespace dictsqlite::model {
 
-/// What the model may do wrong on purpose. Each must be found.
+/// What the model may do wrong on purpose.
 enum class Bug : std::uint8_t {
   kNone,
   kPublishBeforeInstall,
-  kPlaceWithoutVersion,      // writers and readers place in a slot without raising the version
-  kWriterPlaceWithoutVersion,  // only writers do
-  kNoLastLook,               // find() does not look at the chosen slot again
+  kPlaceWithoutVersion,        // an entry is placed in a slot without raising the version
+  kWriterPlaceWithoutVersion,  // the same, by writers only
+  kDedupeWithoutVersion,       // a dedupe removes without raising the version first
   kNoDedupe,
-  kFillWithoutCompare,       // the fill overwrites whatever stands where the pending entry was placed
+  kReplaceLowest,         // a writer replaces the lowest entry it found, not the highest
+  kIgnoreVersion,         // find() does not look at the version again
+  kNoLastLook,            // find() does not look at the chosen slot again
+  kJoinWithoutLock,       // a reader joins a flight that it saw before it had the lock
+  kPendingWithoutSearch,  // a pending entry is queued without the second search
+  kPendingKeptWhenLost,   // the second search found nothing, and not the pending entry either: queued all the same
+  kFillWithoutCompare,    // the fill overwrites whatever stands where the pending entry was placed
   kEvictUnapplied,
-  kPendingWithoutSearch,     // a pending entry is queued without the second search
-  kIgnoreVersion,            // find() does not look at the version again
-  kPendingKeptWhenLost,      // the second search found nothing and the entry is gone: queued all the same
-  kJoinWithoutLock,          // a reader joins a flight it saw before it had the lock
-  kReplaceLowest,            // a writer replaces the lowest entry it found, not the highest
-  kDedupeWithoutVersion,     // a dedupe removes without raising the version before
 };
 
 struct Config {
   std::size_t slots = 2;
-  std::size_t writes = 2;            // tickets in all, one writer each
-  std::size_t writers = 2;           // of them at one time
+  std::size_t writes = 2;   // tickets in all, one writer each
+  std::size_t writers = 2;  // of them at one time
   std::size_t readers = 2;
   std::size_t gets = 2;              // of each reader
   bool starts_cached = false;        // the initial row is in slot 0
@@ -74,50 +77,69 @@ class CacheProtocol {
   /// A slot, or a place in the chain.
   using Place = std::uint8_t;
 
-  enum class WriterAt : std::uint8_t { kUnborn, kSearch, kReplace, kPlace, kRaise, kDedupe, kRaiseAgain, kRemove, kForeign, kDone };
+  enum class WriterAt : std::uint8_t {
+    kUnborn,
+    kSearch,
+    kReplace,
+    kPlace,
+    kRaise,
+    kDedupe,
+    kRaiseAgain,
+    kRemove,
+    kForeign,
+    kDone
+  };
   struct Writer {
     WriterAt at;
-    Place next;          // where its search looks next
-    Ref found;           // highest so far in a search, lowest so far in a dedupe
+    Place next;  // where its search looks next
+    Ref found;   // highest so far in a search, lowest so far in a dedupe
     Place found_in;
     std::uint8_t count;  // entries that a dedupe has seen, at most 2
   };
 
   enum class ReaderAt : std::uint8_t {
-    kFind, kLastLook,                                    // without the lock
-    kMiss,                                               // wants the lock
-    kFindLocked, kLastLookLocked, kPlace, kRaise,        // under it: the first search
-    kFindAgain, kLastLookAgain, kWithdraw, kStands,      // under it: the search after placing
-    kWaiting, kDone,
+    kFind,
+    kLastLook,  // without the lock
+    kMiss,      // wants the lock
+    kFindLocked,
+    kLastLookLocked,
+    kPlace,
+    kRaise,  // under it: the first search
+    kFindAgain,
+    kLastLookAgain,
+    kWithdraw,
+    kStands,  // under it: the search after placing
+    kWaiting,
+    kDone,
   };
   struct Reader {
     ReaderAt at;
     Place next;
     Ref found;
     Place found_in;
-    Ref pending;          // its own, or the one it waits for
-    Place pending_in;     // where it placed its own
-    std::uint8_t need;    // what a get must return at least; kNotBegun before its first look
-    std::uint8_t gets;    // left, this one included
+    Ref pending;        // its own, or the one it waits for
+    Place pending_in;   // where it placed its own
+    std::uint8_t need;  // what a get must return at least; kNotBegun before its first look
+    std::uint8_t gets;  // left, this one included
   };
 
   struct State {
     Ref slots[kSlotsMax];
-    Ref chain[kNodesMax];                   // the last one is the head; no gaps
-    std::uint8_t claimed;                   // tickets
-    std::uint8_t published;                 // bit t: ticket t
-    std::uint8_t committed;                 // last sequence in the database
-    std::uint8_t value;                     // sequence of the key's row; 0: the initial one
-    std::uint8_t applied;                   // watermark
-    std::uint8_t known;                     // highest value that a finished get or write has shown to anyone
-    std::uint8_t fill_order[kFlightsMax];   // of a fill: the snapshot's last sequence
-    std::uint8_t fill_value[kFlightsMax];   // and the row it saw
-    std::uint8_t queued;                    // bit f: flight f waits for the loader
-    std::uint8_t taken;                     // bit f: the loader has it, with the snapshot
+    Ref chain[kNodesMax];                  // the last one is the head; no gaps
+    std::uint8_t claimed;                  // tickets
+    std::uint8_t published;                // bit t: ticket t
+    std::uint8_t committed;                // last sequence in the database
+    std::uint8_t value;                    // sequence of the key's row; 0: the initial one
+    std::uint8_t applied;                  // watermark
+    std::uint8_t known;                    // highest value that a finished get or write has shown to anyone
+    std::uint8_t fill_order[kFlightsMax];  // of a fill: the snapshot's last sequence
+    std::uint8_t fill_value[kFlightsMax];  // and the row it saw
+    std::uint8_t queued;                   // bit f: flight f waits for the loader
+    std::uint8_t taken;                    // bit f: the loader has it, with the snapshot
     std::uint8_t snapshot_order;
     std::uint8_t snapshot_value;
-    std::uint8_t wrong;                     // Wrong
-    Writer writers[kWritesMax];             // by ticket - 1
+    std::uint8_t wrong;          // Wrong
+    Writer writers[kWritesMax];  // by ticket - 1
     Reader readers[kReadersMax];
     std::uint8_t unused[1];
   };
@@ -194,18 +216,25 @@ class CacheProtocol {
 
  private:
   enum Wrong : std::uint8_t {
-    kFine, kStaleRead, kInstalledAfterApplied, kTwoPending, kTwoLeft, kPendingLeft, kCacheIsNotDatabase, kChainTooShort,
+    kFine,
+    kStaleRead,
+    kInstalledAfterApplied,
+    kTwoPending,
+    kTwoLeft,
+    kPendingLeft,
+    kCacheIsNotDatabase,
+    kChainTooShort,
     kTooManyFlights,
   };
   static constexpr Place kChain = kSlotsMax + kNodesMax;  // as a choice: push
   static constexpr Place kBegin = 0xFE;                   // a search that has not looked yet
   static constexpr Place kEnd = 0xFF;
-  static constexpr Place kGone = 0xFD;                    // a place in the chain that is no more
+  static constexpr Place kGone = 0xFD;  // a place in the chain that is no more
   static constexpr std::uint8_t kNotBegun = 0xFF;
 
   static constexpr Ref kForeign = 0x10;
-  static constexpr Ref kPendingRef = 0x20;                // | flight
-  static constexpr Ref kFillRef = 0x40;                   // | flight
+  static constexpr Ref kPendingRef = 0x20;  // | flight
+  static constexpr Ref kFillRef = 0x40;     // | flight
 
   static bool is_pending(Ref ref) { return (ref & kPendingRef) != 0; }
   static bool is_fill(Ref ref) { return (ref & kFillRef) != 0; }

@@ -89,15 +89,15 @@ struct Exploration {
   std::size_t states = 0;
   std::size_t steps = 0;
   std::size_t depth = 0;
-  bool complete = false;       // every reachable state was seen
-  std::string violation;       // empty: none found
-  std::string trail;           // how it came about, if asked for
+  bool complete = false;  // every reachable state was seen
+  std::string violation;  // empty: none found
+  std::string trail;      // how it came about, if asked for
 };
 
 struct ExploreOptions {
   std::size_t states_max = 400'000'000;
-  bool keep_trail = false;     // remembers where each state came from
-  bool check_progress = false; // from every state, a finished one can be reached by steps that must happen
+  bool keep_trail = false;      // remembers where each state came from
+  bool check_progress = false;  // from every state, a finished one can be reached by steps that must happen
 };
 
 template <class Model>
@@ -106,7 +106,7 @@ class Explorer {
   using State = typename Model::State;
   using Step = typename Model::Step;
 
-  Explorer(const Model& model, const ExploreOptions& options) 
+  Explorer(const Model& model, const ExploreOptions& options)
       : model_(model), options_(options), visited_(options.keep_trail || options.check_progress) {}
 
   Exploration run() {
@@ -228,10 +228,10 @@ class Explorer {
   const ExploreOptions options_;
   Exploration result_;
   FingerprintMap visited_;
-  std::vector<Found> found_;                                       // the steps from one state
-  std::vector<Origin> origins_;                                    // by state index, if a trail is kept
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> edges_;     // if progress is checked
-  std::vector<std::uint32_t> finished_;                            // if progress is checked
+  std::vector<Found> found_;                                    // the steps from one state
+  std::vector<Origin> origins_;                                 // by state index, if a trail is kept
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> edges_;  // if progress is checked
+  std::vector<std::uint32_t> finished_;                         // if progress is checked
 };
 
 /// Explores; on a violation explores again to say how it came about.

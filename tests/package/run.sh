@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: whoever installs or embeds the library can use it. Method: install it to a scratch prefix, static and shared,
-# move the prefix, then build and run the consumers of this directory against it.
+# move the prefix, then build and run the consumers of this directory against it. The one that embeds the sources takes
+# the library without io_uring, exceptions and RTTI.
 #
 # Usage: tests/package/run.sh [scratch directory]
 set -euo pipefail
@@ -59,4 +60,4 @@ for kind in static shared; do
   run "$kind-no-exceptions" cmake_consumer "$kind" no_exceptions -DCMAKE_PREFIX_PATH="$scratch/$kind/prefix"
   run "$kind-pkg-config" pkg_config_consumer "$kind"
 done
-run add-subdirectory cmake_consumer embedded add_subdirectory
+run add-subdirectory cmake_consumer embedded add_subdirectory -DDICTSQLITE_URING=OFF -DDICTSQLITE_NO_EXCEPTIONS=ON
