@@ -21,6 +21,7 @@
 #include <benchmark/benchmark.h>
 
 #include <chrono>
+#include <memory>
 #include <vector>
 
 namespace dictsqlite::bench {
@@ -98,49 +99,43 @@ class Subjects {
  public:
   Subjects() : hot_keys_(kHotKeys), many_keys_(kManyKeys) {}
 
-  void register_gets() {
-    add("get_async, 10 k keys", [this](benchmark::State& state) { sync_wait(get_hits(state, library(), hot_keys_)); });
-    add("get_async, 1 M keys", [this](benchmark::State& state) { sync_wait(get_hits(state, library(), many_keys_)); });
-    add("batch_get_async of 1000, 1 M keys",
-        [this](benchmark::State& state) { sync_wait(get_hits_together(state, library(), many_keys_)); });
-    add("map get, 10 k keys", [this](benchmark::State& state) {
-      get_by_hand(state, hot_keys_, [this](std::string_view key, std::string& value) { return map().get(key, value); });
-    });
-    add("map get, 1 M keys", [this](benchmark::State& state) {
-      get_by_hand(state, many_keys_,
-                  [this](std::string_view key, std::string& value) { return map().get(key, value); });
-    });
-    add("plain SQLite SELECT, 10 k keys", [this](benchmark::State& state) {
+  void add_gets(Suite& suite) {
+    suite.add("get_async, 10 k keys",
+              [this](benchmark::State& state) { sync_wait(get_hits(state, library(), hot_keys_)); });
+    suite.add("get_async, 1 M keys",
+              [this](benchmark::State& state) { sync_wait(get_hits(state, library(), many_keys_)); });
+    suite.add("batch_get_async of 1000, 1 M keys",
+              [this](benchmark::State& state) { sync_wait(get_hits_together(state, library(), many_keys_)); });
+    suite.add("map get, 10 k keys", [this](benchmark::State& state) {
       get_by_hand(state, hot_keys_,
-                  [this](std::string_view key, std::string& value) { return plain().select(key, value); });
+                  [&map = map()](std::string_view key, std::string\& value) { return map.get(key, value); });
+    });
+    suite.add("map get, 1 M keys", [this](benchmark::State& state) {
+      get_by_hand(state, many_keys_,
+                  [&map = map()](std::string_view key, std::string\& value) { return map.get(key, value); });
+    });
+    suite.add("plain SQLite SELECT, 10 k keys", [this](benchmark::State& state) {
+      get_by_hand(state, hot_keys_,
+                  [&plain = plain()](std::string_view key, std::string\& value) { return plain.select(key, value); });
     });
   }
 
-  void register_sets() {
-    add_sets("set_async, 10 k keys", library_sets(hot_keys_));
-    add_sets("set_async, 1 M keys", library_sets(many_keys_));
-    add_sets("map set, 10 k keys", map_sets(hot_keys_));
-    add_sets("map set, 1 M keys", map_sets(many_keys_));
+  void add_sets(Suite& suite) {
+    suite.add_timed("set_async, 10 k keys", kBursts, library_sets(hot_keys_));
+    suite.add_timed("set_async, 1 M keys", kBursts, library_sets(many_keys_));
+    suite.add_timed("map set, 10 k keys", kBursts, map_sets(hot_keys_));
+    suite.add_timed("map set, 1 M keys", kBursts, map_sets(many_keys_));
   }
 
  private:
-  using Function = std::function<void(benchmark::State&)>;
-
-  static benchmark::internal::Benchmark* add(const char* name, Function function) {
-    return benchmark::RegisterBenchmark(name, std::move(function));
-  }
-  static void add_sets(const char* name, Function function) {
-    add(name, std::move(function))->UseManualTime()->Iterations(kBursts);
-  }
-
-  Function library_sets(const Keys& keys) {
+  Suite::Function library_sets(const Keys& keys) {
     return [this, &keys](benchmark::State& state) {
       set_in_bursts(
           state, values_written_, [&](std::uint64_t first) { sync_wait(set_burst(library(), keys, values_, first)); },
           [&] { must(library().flush(), "flush"); });
     };
   }
-  Function map_sets(const Keys& keys) {
+  Suite::Function map_sets(const Keys& keys) {
     return [this, &keys](benchmark::State& state) {
       set_in_bursts(
           state, values_written_,
@@ -204,9 +199,10 @@ int main(int argc, char** argv) {
       bench::parse_arguments(argc, argv, "Gets that hit and sets that are accepted, on one thread.");
   bench::Report report(arguments, bench::kProgram, "what never leaves memory, one thread");
   bench::Subjects subjects;
-  subjects.register_gets();
-  subjects.register_sets();
-  const bench::ItemRates rates = bench::run_registered(argc, argv, arguments, bench::kProgram, report);
-  bench::bar_of_rate(report, rates, "get_async, 10 k keys", 10e6);
-  bench::bar_of_rate(report, rates, "set_async, 1 M keys", 3e6);
+  bench::Suite suite(arguments, bench::kProgram);
+  subjects.add_gets(suite);
+  subjects.add_sets(suite);
+  suite.run(argc, argv, report);
+  suite.bar(report, "get_async, 10 k keys", 10e6);
+  suite.bar(report, "set_async, 1 M keys", 3e6);
 }

@@ -143,17 +143,17 @@ void admission(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void register_all() {
-  benchmark::RegisterBenchmark("hash of a key", hash);
-  benchmark::RegisterBenchmark("reclaimer guard, enter and leave", guard);
-  benchmark::RegisterBenchmark("entry, make and release", make_and_release);
-  benchmark::RegisterBenchmark("table find, 10 k keys", find_hit, 10'000);
-  benchmark::RegisterBenchmark("table find, 1 M keys", find_hit, 1'000'000);
-  benchmark::RegisterBenchmark("table find, absent", find_absent);
-  benchmark::RegisterBenchmark("table install over, 10 k keys", install_over, 10'000);
-  benchmark::RegisterBenchmark("table install over, 1 M keys", install_over, 1'000'000);
-  benchmark::RegisterBenchmark("ring, in and out", ring_through);
-  benchmark::RegisterBenchmark("admission, reserve and give back", admission);
+void add_all(Suite& suite) {
+  suite.add("hash of a key", hash);
+  suite.add("reclaimer guard, enter and leave", guard);
+  suite.add("entry, make and release", make_and_release);
+  suite.add("table find, 10 k keys", [](benchmark::State& state) { find_hit(state, 10'000); });
+  suite.add("table find, 1 M keys", [](benchmark::State& state) { find_hit(state, 1'000'000); });
+  suite.add("table find, absent", find_absent);
+  suite.add("table install over, 10 k keys", [](benchmark::State& state) { install_over(state, 10'000); });
+  suite.add("table install over, 1 M keys", [](benchmark::State& state) { install_over(state, 1'000'000); });
+  suite.add("ring, in and out", ring_through);
+  suite.add("admission, reserve and give back", admission);
 }
 
 }  // namespace
@@ -163,6 +163,7 @@ int main(int argc, char** argv) {
   namespace bench = dictsqlite::bench;
   const bench::Arguments arguments = bench::parse_arguments(argc, argv, "The parts of a get and a set, one by one.");
   bench::Report report(arguments, bench::kProgram, "ring, entries and table, one thread");
-  bench::register_all();
-  static_cast<void>(bench::run_registered(argc, argv, arguments, bench::kProgram, report));
+  bench::Suite suite(arguments, bench::kProgram);
+  bench::add_all(suite);
+  suite.run(argc, argv, report);
 }

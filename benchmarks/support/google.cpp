@@ -1,17 +1,17 @@
 #include "support/google.hpp"
 
 #include "support/check.hpp"
-#include "support/statistics.hpp"
 
 #include <absl/strings/str_cat.h>
 
-#include <benchmark/benchmark.h>
+#include <utility>
 
 namespace dictsqlite::bench {
 
 namespace {
 
 constexpr std::size_t kRepeats = 7;
+constexpr double kSecondsEach = 0.3;
 
 class Collector final : public benchmark::BenchmarkReporter {
  public:
@@ -22,32 +22,30 @@ class Collector final : public benchmark::BenchmarkReporter {
       if (run.error_occurred) die(run.benchmark_name(), run.error_message);
       const auto items = run.counters.find("items_per_second");
       if (items == run.counters.end()) die(run.benchmark_name(), "counts no items");
-      const std::string& name = run.run_name.function_name;
-      if (!rates_.contains(name)) order_.push_back(name);
-      rates_[name].push_back(items->second.value);
+      rates[run.run_name.function_name].push_back(items->second.value);
     }
   }
 
-  [[nodiscard]] const std::vector<std::string>& order() const noexcept { return order_; }
-  [[nodiscard]] const ItemRates& rates() const noexcept { return rates_; }
-
- private:
-  std::vector<std::string> order_;
-  ItemRates rates_;
+  std::map<std::string, std::vector<double>, std::less<>> rates;
 };
-
-// Google Benchmark matches its filter against bare names; ours names the program too.
-std::string filter_of(const Arguments& arguments, std::string_view program) {
-  return arguments.wants(program, "") ? "." : arguments.filter;
-}
 
 }  // namespace
 
-ItemRates run_registered(int argc, char** argv, const Arguments& arguments, std::string_view program, Report& report) {
-  std::vector<std::string> words = {argv[0], "--benchmark_enable_random_interleaving=true",
-                                    absl::StrCat("--benchmark_repetitions=", arguments.repeats_or(kRepeats)),
-                                    absl::StrCat("--benchmark_min_time=", 0.3 * arguments.scale),
-                                    absl::StrCat("--benchmark_filter=", filter_of(arguments, program))};
+void Suite::add(const char* name, Function function) {
+  if (!arguments_.wants(program_, name)) return;
+  benchmark::RegisterBenchmark(name, std::move(function));
+  ++count_;
+}
+
+void Suite::add_timed(const char* name, std::int64_t iterations, Function function) {
+  if (!arguments_.wants(program_, name)) return;
+  benchmark::RegisterBenchmark(name, std::move(function))->UseManualTime()->Iterations(iterations);
+  ++count_;
+}
+
+void Suite::run(int argc, char** argv, Report& report) {
+  if (count_ == 0) return;
+  std::vector<std::string> words = {argv[0], absl::StrCat("--benchmark_min_time=", kSecondsEach * arguments_.scale)};
   words.insert(words.end(), argv + 1, argv + argc);
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
@@ -56,14 +54,17 @@ ItemRates run_registered(int argc, char** argv, const Arguments& arguments, std:
   benchmark::Initialize(&count, pointers.data());
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) die("arguments", "unknown to Google Benchmark");
   Collector collector;
-  benchmark::RunSpecifiedBenchmarks(&collector);
-  for (const std::string& name : collector.order()) report.figure(name, collector.rates().at(name), "/s");
-  return collector.rates();
+  // One after the other, again and again: its own repetitions would run each on its own.
+  for (std::size_t round = 0; round < arguments_.repeats_or(kRepeats); ++round) {
+    benchmark::RunSpecifiedBenchmarks(&collector);
+  }
+  rates_ = std::move(collector.rates);
+  for (const auto& [name, rates] : rates_) report.figure(name, rates, "/s");
 }
 
-void bar_of_rate(Report& report, const ItemRates& rates, std::string_view name, double items_per_second) {
-  const auto found = rates.find(name);
-  if (found != rates.end()) report.bar(name, found->second, "/s", BarKind::kAtLeast, items_per_second);
+void Suite::bar(Report& report, std::string_view name, double items_per_second) const {
+  const auto found = rates_.find(name);
+  if (found != rates_.end()) report.bar(name, found->second, "/s", BarKind::kAtLeast, items_per_second);
 }
 
 }  // namespace dictsqlite::bench

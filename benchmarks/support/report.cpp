@@ -89,8 +89,8 @@ void Report::bar(std::string_view name, const std::vector<double>& values, std::
   const double measured = median(values);
   const bool met = kind == BarKind::kAtLeast ? measured >= limit : measured <= limit;
   const std::string_view verdict = met ? "met" : "MISSED";
-  print(absl::StrCat("  BAR ", padded(name).substr(4), readable(measured), " ", std::string(unit), "  ",
-                     kind == BarKind::kAtLeast ? ">= " : "<= ", readable(limit), "  ", std::string(verdict),
+  print(absl::StrCat("  ", padded(absl::StrCat("BAR ", std::string(name))), readable(measured), " ", std::string(unit),
+                     "  ", kind == BarKind::kAtLeast ? ">= " : "<= ", readable(limit), "  ", std::string(verdict),
                      spread(values)));
   csv(name, values, unit, verdict);
 }

@@ -190,7 +190,7 @@ dictsqlite::Task<absl::Status> examine(dictsqlite::Database& db, const Tree& tre
   std::unordered_map<std::string_view, std::size_t> place;
   for (std::size_t i = 0; i < tree.files.size(); ++i) place.emplace(tree.files[i].path, i);
   std::vector<bool> present(tree.files.size());
-  std::string scratch;
+  std::string content;
   dictsqlite::Scan scan = db.scan();
   while (const std::optional<dictsqlite::Row> row = co_await scan.next_async()) {
     const auto found = place.find(row->key);
@@ -200,7 +200,9 @@ dictsqlite::Task<absl::Status> examine(dictsqlite::Database& db, const Tree& tre
     }
     ++result.found;
     present[found->second] = true;
-    const Comparison comparison = compare_with_file(tree.files[found->second], row->value, tree.listed_at, scratch);
+    const File& file = tree.files[found->second];
+    if (!read_file(file, content)) content.clear();
+    const Comparison comparison = compare(file, content, row->value, tree.listed_at);
     if (comparison == Comparison::kDifferent) ++result.different;
     if (comparison == Comparison::kChangedMeanwhile) ++result.changed_meanwhile;
   }

@@ -93,8 +93,8 @@ bool read_file(const File& file, std::string& content) {
   return true;
 }
 
-Comparison compare_with_file(const File& file, std::string_view stored, std::time_t listed_at, std::string& scratch) {
-  if (read_file(file, scratch) && scratch == stored) return Comparison::kEqual;
+Comparison compare(const File& file, std::string_view content, std::string_view stored, std::time_t listed_at) {
+  if (content == stored) return Comparison::kEqual;
   return touched_since(file, listed_at) ? Comparison::kChangedMeanwhile : Comparison::kDifferent;
 }
 

@@ -52,8 +52,8 @@ enum class Comparison : std::uint8_t {
   kDifferent,
 };
 
-/// Compares `stored` with what the file holds now, byte for byte. `scratch` is a buffer to read into.
-[[nodiscard]] Comparison compare_with_file(const File& file, std::string_view stored, std::time_t listed_at,
-                                           std::string& scratch);
+/// Compares `stored` with `content`, what `file` holds now, byte for byte.
+[[nodiscard]] Comparison compare(const File& file, std::string_view content, std::string_view stored,
+                                 std::time_t listed_at);
 
 }  // namespace index_tree

@@ -24,134 +24,160 @@ namespace {
 using dictsqlite::Task;
 using Clock = std::chrono::steady_clock;
 
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 std::uint64_t nanoseconds_since(Clock::time_point start) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
 }
-std::uint32_t microseconds_since(Clock::time_point start) {
-  return static_cast<std::uint32_t>(nanoseconds_since(start) / 1000);
-}
+
+struct Range {
+  std::size_t first;
+  std::size_t end;
+};
 
 // What the coroutines of a pass share. They begin on the main thread and go on wherever the library resumes them.
-struct Shared {
+class Work {
+ public:
+  Work(dictsqlite::Database& database, const Tree& files, Progress& shown)
+      : db(database), tree(files), progress_(shown) {}
+
   dictsqlite::Database& db;
   const Tree& tree;
-  Progress& progress;
-  std::atomic<std::size_t> next{0};  // the first file that nobody has taken
-  std::atomic<std::uint64_t> files{0};
-  std::atomic<std::uint64_t> bytes{0};
-  std::atomic<std::uint64_t> changed_meanwhile{0};
-  std::atomic<std::uint64_t> different{0};
-  std::atomic<std::uint64_t> file_nanoseconds{0};
-  std::atomic<bool> failed{false};
-  std::mutex mutex{};
-  absl::Status status{};  // the first error. Guarded by `mutex`
 
-  // The next `count` files, or none.
-  std::pair<std::size_t, std::size_t> take(std::size_t count) {
-    const std::size_t total = tree.files.size();
-    const std::size_t first = std::min(failed ? total : next.fetch_add(count), total);
-    return {first, std::min(first + count, total)};
+  // Reads the next files, as many as make a step. False if none is left.
+  bool load_step() {
+    step_first_ = step_end_;
+    contents_.clear();
+    std::size_t bytes = 0;
+    while (step_end_ < tree.files.size() && bytes < kStepBytes) {
+      std::string content;
+      const bool readable = read_file(tree.files[step_end_], content);
+      bytes += content.size();
+      contents_.push_back(readable ? std::optional(std::move(content)) : std::nullopt);
+      ++step_end_;
+    }
+    next_ = step_first_;
+    return step_first_ != step_end_ && !failed_;
+  }
+  [[nodiscard]] std::size_t step_files() const { return contents_.size(); }
+
+  // The next `count` files of the step, or none.
+  Range take(std::size_t count) {
+    const std::size_t first = std::min(failed_ ? step_end_ : next_.fetch_add(count), step_end_);
+    return {first, std::min(first + count, step_end_)};
   }
 
-  void done(std::uint64_t file_bytes) {
-    ++files;
-    bytes += file_bytes;
-    progress.add(file_bytes);
+  // What the file held when the step was loaded; nothing if it cannot be read.
+  [[nodiscard]] const std::optional<std::string>& content(std::size_t file) const {
+    return contents_[file - step_first_];
+  }
+
+  void done(std::size_t file_bytes) {
+    ++files_;
+    bytes_ += file_bytes;
+    progress_.add(file_bytes);
   }
 
   void fail(const absl::Status& error) {
-    const std::lock_guard lock(mutex);
-    status.Update(error);
-    failed = true;
+    const std::lock_guard lock(mutex_);
+    status_.Update(error);
+    failed_ = true;
   }
 
-  void check(const File& file, const absl::StatusOr<dictsqlite::Value>& stored) {
-    thread_local std::string scratch;
+  void check(std::size_t index, const absl::StatusOr<dictsqlite::Value>& stored) {
     if (!stored.ok() && !absl::IsNotFound(stored.status())) return fail(stored.status());
-    const Clock::time_point start = Clock::now();
-    const Comparison comparison =
-        stored.ok() ? compare_with_file(file, stored->view(), tree.listed_at, scratch) : Comparison::kDifferent;
-    file_nanoseconds += nanoseconds_since(start);
+    const File& file = tree.files[index];
+    Comparison comparison = Comparison::kDifferent;
+    if (stored.ok()) comparison = compare(file, content(index).value_or(""), stored->view(), tree.listed_at);
     if (comparison == Comparison::kDifferent) {
-      ++different;
+      ++different_;
       std::fprintf(stderr, "index_tree: '%s' %s\n", file.path.c_str(), stored.ok() ? "differs" : "is missing");
     }
-    if (comparison == Comparison::kChangedMeanwhile) ++changed_meanwhile;
+    if (comparison == Comparison::kChangedMeanwhile) ++changed_meanwhile_;
     done(stored.ok() ? stored->size() : 0);
   }
+
+  void take_totals(Pass& pass) {
+    pass.status = status_;
+    pass.files = files_;
+    pass.bytes = bytes_;
+    pass.changed_meanwhile = changed_meanwhile_;
+    pass.different = different_;
+  }
+
+ private:
+  Progress& progress_;
+  std::vector<std::optional<std::string>> contents_;  // of the files of the step
+  std::size_t step_first_ = 0;
+  std::size_t step_end_ = 0;
+  std::atomic<std::size_t> next_{0};  // the first file that nobody has taken
+  std::atomic<std::uint64_t> files_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> changed_meanwhile_{0};
+  std::atomic<std::uint64_t> different_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  absl::Status status_;  // the first error. Guarded by mutex_
 };
 
-// A write that waits to be awaited. It owns its copy of path and content, so the buffer serves the next file.
-struct PreparedWrite {
-  dictsqlite::WriteOperation operation;
-  Clock::time_point call;
-  std::uint64_t bytes;
-};
-
-std::optional<PreparedWrite> prepare_write(Shared& shared, const File& file) {
-  thread_local std::string content;
-  const Clock::time_point start = Clock::now();
-  const bool readable = read_file(file, content);
-  shared.file_nanoseconds += nanoseconds_since(start);
-  if (!readable) return std::nullopt;
-  const Clock::time_point call = Clock::now();
-  return PreparedWrite{shared.db.set_async(file.path, content), call, content.size()};
-}
-
-Task<void> write_files(Shared& shared, WritePass& pass) {
+Task<void> write_files(Work& work, WritePass& pass) {
   while (true) {
-    const auto [i, end] = shared.take(1);
-    if (i == end) co_return;
-    std::optional<PreparedWrite> write = prepare_write(shared, shared.tree.files[i]);
-    if (!write) continue;
+    const Range range = work.take(1);
+    if (range.first == range.end) co_return;
+    const std::size_t i = range.first;
+    const std::optional<std::string>& content = work.content(i);
+    if (!content) continue;
 
     // `{.ack = kDurable}` would make one await of the two; so both moments can be measured.
-    absl::Status status = co_await std::move(write->operation);
-    pass.accepted_us[i] = microseconds_since(write->call);
-    if (status.ok()) status = co_await shared.db.sync_async();
-    pass.durable_us[i] = microseconds_since(write->call);
-    if (!status.ok()) co_return shared.fail(status);
+    const Clock::time_point call = Clock::now();
+    absl::Status status = co_await work.db.set_async(work.tree.files[i].path, *content);
+    pass.accepted_ns[i] = nanoseconds_since(call);
+    if (status.ok()) status = co_await work.db.sync_async();
+    pass.durable_ns[i] = nanoseconds_since(call);
+    if (!status.ok()) co_return work.fail(status);
     pass.stored[i] = 1;
-    shared.done(write->bytes);
+    work.done(content->size());
   }
 }
 
-Task<void> get_files(Shared& shared) {
+Task<void> get_files(Work& work) {
   while (true) {
-    const auto [i, end] = shared.take(1);
-    if (i == end) co_return;
-    const File& file = shared.tree.files[i];
-    const absl::StatusOr<dictsqlite::Value> stored = co_await shared.db.get_async(file.path);
-    shared.check(file, stored);
+    const Range range = work.take(1);
+    if (range.first == range.end) co_return;
+    const absl::StatusOr<dictsqlite::Value> stored = co_await work.db.get_async(work.tree.files[range.first].path);
+    work.check(range.first, stored);
   }
 }
 
-Task<void> get_batches(Shared& shared) {
+Task<void> get_batches(Work& work) {
   std::vector<std::string_view> keys;
   while (true) {
-    const auto [first, end] = shared.take(kBatchKeys);
-    if (first == end) co_return;
+    const Range range = work.take(kBatchKeys);
+    if (range.first == range.end) co_return;
     keys.clear();
-    for (std::size_t i = first; i < end; ++i) keys.push_back(shared.tree.files[i].path);
-    const std::vector<absl::StatusOr<dictsqlite::Value>> values = co_await shared.db.batch_get_async(keys);
-    for (std::size_t i = first; i < end; ++i) shared.check(shared.tree.files[i], values[i - first]);
+    for (std::size_t i = range.first; i < range.end; ++i) keys.push_back(work.tree.files[i].path);
+    const std::vector<absl::StatusOr<dictsqlite::Value>> stored = co_await work.db.batch_get_async(keys);
+    for (std::size_t i = range.first; i < range.end; ++i) work.check(i, stored[i - range.first]);
   }
 }
 
-// Runs `coroutines` coroutines of one kind to their ends.
+// Runs one kind of coroutine over all steps. Each coroutine takes `files_each` files at a time.
 template <class Start>
-void run(Shared& shared, Pass& pass, std::size_t coroutines, Start start_one) {
-  const Clock::time_point start = Clock::now();
-  dictsqlite::TaskScope scope;
-  for (std::size_t i = 0; i < coroutines; ++i) scope.spawn(start_one());
-  scope.join();
-  pass.seconds = static_cast<double>(nanoseconds_since(start)) / 1e9;
-  pass.file_seconds = static_cast<double>(shared.file_nanoseconds) / 1e9;
-  pass.status = shared.status;
-  pass.files = shared.files;
-  pass.bytes = shared.bytes;
-  pass.changed_meanwhile = shared.changed_meanwhile;
-  pass.different = shared.different;
+void run_pass(Work& work, Pass& pass, std::size_t coroutines, std::size_t files_each, Start start_one) {
+  while (true) {
+    Clock::time_point start = Clock::now();
+    const bool more = work.load_step();
+    pass.file_seconds += seconds_since(start);
+    if (!more) break;
+
+    start = Clock::now();
+    dictsqlite::TaskScope scope;
+    const std::size_t count = std::min(coroutines, (work.step_files() + files_each - 1) / files_each);
+    for (std::size_t i = 0; i < count; ++i) scope.spawn(start_one());
+    scope.join();
+    pass.seconds += seconds_since(start);
+  }
+  work.take_totals(pass);
 }
 
 std::string unapplied_gauge(const dictsqlite::Database& db) {
@@ -167,29 +193,28 @@ std::string loads_gauge(const dictsqlite::Database& db) {
 
 WritePass write_tree(dictsqlite::Database& db, const Tree& tree, std::size_t coroutines) {
   Progress progress("writing", tree.files.size(), [&db] { return unapplied_gauge(db); });
-  Shared shared{db, tree, progress};
+  Work work(db, tree, progress);
   WritePass pass;
   pass.stored.resize(tree.files.size());
-  pass.accepted_us.resize(tree.files.size());
-  pass.durable_us.resize(tree.files.size());
-  run(shared, pass, std::min(coroutines, tree.files.size()), [&] { return write_files(shared, pass); });
+  pass.accepted_ns.resize(tree.files.size());
+  pass.durable_ns.resize(tree.files.size());
+  run_pass(work, pass, coroutines, 1, [&] { return write_files(work, pass); });
   return pass;
 }
 
 Pass read_one_by_one(dictsqlite::Database& db, const Tree& tree, std::size_t coroutines) {
   Progress progress("reading", tree.files.size(), [&db] { return loads_gauge(db); });
-  Shared shared{db, tree, progress};
+  Work work(db, tree, progress);
   Pass pass;
-  run(shared, pass, std::min(coroutines, tree.files.size()), [&] { return get_files(shared); });
+  run_pass(work, pass, coroutines, 1, [&] { return get_files(work); });
   return pass;
 }
 
 Pass read_in_batches(dictsqlite::Database& db, const Tree& tree, std::size_t coroutines) {
   Progress progress("reading", tree.files.size(), [&db] { return loads_gauge(db); });
-  Shared shared{db, tree, progress};
+  Work work(db, tree, progress);
   Pass pass;
-  const std::size_t groups = (tree.files.size() + kBatchKeys - 1) / kBatchKeys;
-  run(shared, pass, std::min(coroutines, groups), [&] { return get_batches(shared); });
+  run_pass(work, pass, coroutines, kBatchKeys, [&] { return get_batches(work); });
   return pass;
 }
 

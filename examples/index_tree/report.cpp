@@ -30,12 +30,12 @@ void print_row(std::string_view what, const Pass& pass) {
 void print_fact(const char* what, const std::string& value) { std::printf("  %-34s %s\n", what, value.c_str()); }
 
 struct Percentiles {
-  std::uint32_t median_us = 0;
-  std::uint32_t p99_us = 0;
+  std::uint64_t median_ns = 0;
+  std::uint64_t p99_ns = 0;
 };
 
-Percentiles percentiles_of(const std::vector<std::uint32_t>& all, const std::vector<std::uint8_t>& counts) {
-  std::vector<std::uint32_t> times;
+Percentiles percentiles_of(const std::vector<std::uint64_t>& all, const std::vector<std::uint8_t>& counts) {
+  std::vector<std::uint64_t> times;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (counts[i] != 0) times.push_back(all[i]);
   }
@@ -44,19 +44,20 @@ Percentiles percentiles_of(const std::vector<std::uint32_t>& all, const std::vec
   return {times[times.size() / 2], times[times.size() * 99 / 100]};
 }
 
-std::string time_text(std::uint32_t microseconds) {
+std::string time_text(std::uint64_t nanoseconds) {
   char text[32];
+  const double microseconds = static_cast<double>(nanoseconds) / 1000;
   if (microseconds < 1000) {
-    std::snprintf(text, sizeof text, "%" PRIu32 " us", microseconds);
+    std::snprintf(text, sizeof text, "%.1f us", microseconds);
   } else {
-    std::snprintf(text, sizeof text, "%.1f ms", microseconds / 1000.0);
+    std::snprintf(text, sizeof text, "%.1f ms", microseconds / 1000);
   }
   return text;
 }
 
-void print_latency(const char* what, const std::vector<std::uint32_t>& all, const std::vector<std::uint8_t>& counts) {
+void print_latency(const char* what, const std::vector<std::uint64_t>& all, const std::vector<std::uint8_t>& counts) {
   const Percentiles times = percentiles_of(all, counts);
-  print_fact(what, time_text(times.median_us) + " median, " + time_text(times.p99_us) + " for 99 of 100");
+  print_fact(what, time_text(times.median_ns) + " median, " + time_text(times.p99_ns) + " for 99 of 100");
 }
 
 std::string ratio(std::uint64_t count, std::uint64_t over, const char* unit) {
@@ -95,14 +96,14 @@ void print_input(const std::string& directory, const Tree& tree, std::size_t cor
 }
 
 void print_first_act(const FirstAct& act) {
-  std::printf("\n  %-34s %9s %9s %9s %9s %8s %8s\n", "", "files", "MB", "seconds", "files/s", "MB/s", "of it*");
+  std::printf("\n  %-34s %9s %9s %9s %9s %8s %8s\n", "", "files", "MB", "seconds", "files/s", "MB/s", "reading*");
   print_row("write, each awaited until durable", act.write);
   print_row("read back cold, one get a file", act.one_by_one);
   print_row("read back cold, 64 keys a batch", act.in_batches);
-  std::printf("  * seconds that went into reading the files themselves, and comparing\n\n");
+  std::printf("  * seconds that reading the files themselves took; they are not in the columns before it\n\n");
 
-  print_latency("a write was accepted after", act.write.accepted_us, act.write.stored);
-  print_latency("and proof against a power cut after", act.write.durable_us, act.write.stored);
+  print_latency("a write was accepted after", act.write.accepted_ns, act.write.stored);
+  print_latency("and proof against a power cut after", act.write.durable_ns, act.write.stored);
   print_fact("flush and close took", seconds_text(act.settle_seconds) + " s more");
   print_fact("rows per transaction", ratio(act.write_stats.rows_applied, act.write_stats.transactions, "transactions"));
   print_fact("keys per query, one get a file",

@@ -61,8 +61,8 @@ enum class Effect { kReads, kWrites };
 
 inline bool is_cancelled_by(::asio::cancellation_type_t type, Effect effect) noexcept {
   using Type = ::asio::cancellation_type;
-  const auto answered = effect == Effect::kReads ? Type::terminal | Type::partial | Type::total
-                                                 : Type::terminal | Type::partial;
+  const auto answered =
+      effect == Effect::kReads ? Type::terminal | Type::partial | Type::total : Type::terminal | Type::partial;
   return (type & answered) != Type::none;
 }
 
@@ -78,8 +78,8 @@ struct Cancelled<std::vector<absl::StatusOr<Row>>> {
   }
 };
 
-/// A started operation and the handler that waits for it. Two may want to end the wait: the library, with the result, on
-/// whatever thread; and the cancellation slot.
+/// A started operation and the handler that waits for it. Two may want to end the wait: the library, with the result,
+/// on whatever thread; and the cancellation slot.
 ///
 /// Thread-safety: phase_ lets one of the two through; that one alone touches handler, guard and result from there on.
 /// Ownership:     shared by the library until it has delivered and by the posted handler; the slot holds it weakly.

@@ -68,9 +68,9 @@ T wait_for_task(Task<T> task) {
 /// pumps the ManualExecutor which the awaitable resumes on.
 /// Cost: one allocation unless `awaitable` is a Task; no system call if the awaitable is ready at once.
 template <class Awaitable>
-auto sync_wait(Awaitable&& awaitable) ->
-    std::conditional_t<std::is_lvalue_reference_v<detail::AwaitResult<Awaitable>>, detail::AwaitResult<Awaitable>,
-                       std::remove_cvref_t<detail::AwaitResult<Awaitable>>> {
+auto sync_wait(Awaitable&& awaitable)
+    -> std::conditional_t<std::is_lvalue_reference_v<detail::AwaitResult<Awaitable>>, detail::AwaitResult<Awaitable>,
+                          std::remove_cvref_t<detail::AwaitResult<Awaitable>>> {
   using Result = detail::AwaitResult<Awaitable>;
   if constexpr (std::is_same_v<std::remove_cvref_t<Awaitable>, Task<std::remove_cvref_t<Result>>>) {
     return detail::wait_for_task(static_cast<Awaitable&&>(awaitable));

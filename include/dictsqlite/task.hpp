@@ -74,8 +74,7 @@ class [[nodiscard]] Task {
   friend promise_type;
   friend detail::TaskAccess;
 
-  explicit Task(promise_type& promise) noexcept
-      : frame_(std::coroutine_handle<promise_type>::from_promise(promise)) {}
+  explicit Task(promise_type& promise) noexcept : frame_(std::coroutine_handle<promise_type>::from_promise(promise)) {}
 
   promise_type& promise() const noexcept {
     if (!frame_) detail::task_misused("a Task was used after it had been moved from");

@@ -63,8 +63,8 @@ class WhenAllAwaiter {
 template <class... Ts>
 Task<std::tuple<WhenAllResult<Ts>...>> when_all_of(std::tuple<Task<Ts>...> tasks) {
   co_await WhenAllAwaiter<std::tuple<Task<Ts>...>>(tasks, sizeof...(Ts));
-  co_return std::apply(
-      [](const auto&... task) { return std::tuple<WhenAllResult<Ts>...>{take_result(task)...}; }, tasks);
+  co_return std::apply([](const auto&... task) { return std::tuple<WhenAllResult<Ts>...>{take_result(task)...}; },
+                       tasks);
 }
 
 }  // namespace detail

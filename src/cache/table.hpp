@@ -43,6 +43,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include <sys/mman.h>
 
@@ -209,20 +210,18 @@ class BasicTable {
     return done;
   }
 
-  /// Calls `visit(Entry&)` for the real entries of buckets [first, last): for scans of a database without a disk.
-  /// An entry that is in the table throughout is visited at least once.
+  /// Calls `visit(Entry&)` for the newest real entry of every key in buckets [first, last): for scans of a database
+  /// without a disk. A key that is in the table throughout is visited once, whatever is written to it meanwhile.
   template <class Visit>
   void visit(std::size_t first, std::size_t last, Visit&& visit) noexcept {
+    std::vector<Entry*> seen;
     for (std::size_t index = first; index < last && index < bucket_count_; ++index) {
-      Bucket& bucket = buckets_[index];
-      for (Slot& slot : bucket.slots) {
-        const std::uint64_t word = slot.load(std::memory_order_seq_cst);
-        if (word != 0 && entry_of(word)->is_real()) visit(*entry_of(word));
-      }
-      for (Entry* entry = head_of(bucket.control.load(std::memory_order_seq_cst)); entry != nullptr;) {
-        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-        if ((next & kRemoved) == 0 && entry->is_real()) visit(*entry);
-        entry = at(next);
+      collect_real(buckets_[index], seen);
+      for (Entry* entry : seen) {
+        const bool superseded = std::any_of(seen.begin(), seen.end(), [&](const Entry* other) {
+          return other->sequence > entry->sequence && other->table_id == entry->table_id && other->key() == entry->key();
+        });
+        if (!superseded) visit(*entry);
       }
     }
   }
@@ -274,11 +273,7 @@ class BasicTable {
         if (word >> 48 != tag_of(key.hash) || word == 0) continue;
         consider(found, entry_of(word), index, word, key, except);
       }
-      for (Entry* entry = head_of(control); entry != nullptr;) {
-        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-        if ((next & kRemoved) == 0) consider(found, entry, kInChain, 0, key, except);
-        entry = at(next);
-      }
+      for_each_chained(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
       if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found)) return found;
     }
   }
@@ -296,12 +291,38 @@ class BasicTable {
     for (Slot& slot : bucket.slots) {
       if (slot.load(std::memory_order_seq_cst) == word) return true;
     }
-    for (const Entry* chained = head_of(bucket.control.load(std::memory_order_seq_cst)); chained != nullptr;) {
-      const std::uint32_t next = chained->chain_next.load(std::memory_order_seq_cst);
-      if (chained == entry) return (next & kRemoved) == 0;
-      chained = at(next);
+    return is_chained(bucket, entry);
+  }
+  [[nodiscard]] bool is_chained(Bucket& bucket, const Entry* entry) const noexcept {
+    bool chained = false;
+    for_each_chained(bucket.control.load(std::memory_order_seq_cst), [&](const Entry* each) { chained |= each == entry; });
+    return chained;
+  }
+
+  template <class Look>
+  void for_each_chained(std::uint64_t control, Look&& look) const noexcept {
+    for (Entry* entry = head_of(control); entry != nullptr;) {
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+      if ((next & kRemoved) == 0) look(entry);
+      entry = at(next);
     }
-    return false;
+  }
+
+  // All real entries of a bucket, as of a moment when nothing was placed: else one that moves from the chain into a
+  // slot could be missed, as in search().
+  void collect_real(Bucket& bucket, std::vector<Entry*>& seen) noexcept {
+    std::uint64_t control = 0;
+    do {
+      control = bucket.control.load(std::memory_order_seq_cst);
+      seen.clear();
+      for (Slot& slot : bucket.slots) {
+        const std::uint64_t word = slot.load(std::memory_order_seq_cst);
+        if (word != 0 && entry_of(word)->is_real()) seen.push_back(entry_of(word));
+      }
+      for_each_chained(control, [&](Entry* entry) {
+        if (entry->is_real()) seen.push_back(entry);
+      });
+    } while (bucket.control.load(std::memory_order_seq_cst) != control);
   }
 
   // Puts the entry where the key is not, and raises the version. False: somebody was faster, try again.
@@ -359,11 +380,7 @@ class BasicTable {
         const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
         if (word >> 48 == tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
       }
-      for (Entry* entry = head_of(control); entry != nullptr;) {
-        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-        if ((next & kRemoved) == 0) look(entry, kInChain, 0);
-        entry = at(next);
-      }
+      for_each_chained(control, [&](Entry* entry) { look(entry, kInChain, 0); });
       if (bucket.control.load(std::memory_order_seq_cst) != control) continue;
       if (count <= 1) return;
       // The newer one may be in a slot that a reader has passed, put there by a writer that has yet to raise the
@@ -381,13 +398,7 @@ class BasicTable {
   // The chain is a list after T. Harris ("A pragmatic implementation of non-blocking linked-lists", 2001) with
   // M. Michael's reclamation (2002): an entry is out once its own link is marked, and retired by whoever unlinks it.
   bool remove_from_chain(Bucket& bucket, Entry* entry) noexcept {
-    bool present = false;
-    for (Entry* chained = head_of(bucket.control.load(std::memory_order_seq_cst)); chained != nullptr && !present;) {
-      const std::uint32_t next = chained->chain_next.load(std::memory_order_seq_cst);
-      present = chained == entry;
-      chained = at(next);
-    }
-    if (!present) return false;
+    if (!is_chained(bucket, entry)) return false;
     const std::uint32_t before = entry->chain_next.fetch_or(kRemoved, std::memory_order_seq_cst);
     unlink_removed(bucket);
     return (before & kRemoved) == 0;

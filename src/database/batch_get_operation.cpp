@@ -59,7 +59,7 @@ struct BatchGetOperation::State {
   void end(Engine& engine) noexcept;
   void release() noexcept {
     // (J2) Each owner's use happens before its release; acquire makes the last one see it. Pairs with itself.
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // (J2)
   }
 
  private:

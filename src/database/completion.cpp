@@ -43,7 +43,7 @@ Completion* new_completion(const EngineHandle& engine, Executor executor, void (
 
 void release(Completion* completion) noexcept {
   // (C2) Each owner's use happens before its release; acquire makes the last one see it. Pairs with itself.
-  if (completion->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (completion->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // (C2)
   const EngineHandle engine = std::move(completion->engine);
   completion->~Completion();
   engine.get()->cache().pool().release_block(reinterpret_cast<std::byte*>(completion) - kBlockPrefix);

@@ -79,7 +79,7 @@ class BasicEntryPool {
   /// Gives up one reference; frees the entry with the last.
   void release(Entry* entry) noexcept {
     // (E1) Each owner's reads happen before its release; acquire makes the last one see them all. Pairs with itself.
-    if (entry->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (entry->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // (E1)
     destroy(entry);
   }
 

@@ -45,7 +45,7 @@ struct ScanNextOperation::State {
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }  // the caller has a reference
   void release() noexcept {
     // (Y1) Every owner's use happens before its release; acquire makes the last one see it. Pairs with itself.
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;  // (Y1)
   }
   void fail(absl::StatusCode new_code, std::string_view text) {
     code = new_code;

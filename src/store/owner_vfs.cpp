@@ -111,39 +111,65 @@ struct OwnerVfs::Methods {
 
   // --- what the guard watches ---
 
+  // A full disk or quota is SQLite's to roll back; any other error is remembered.
+  static int settle(File& file, const char* operation, int code) {
+    if (code == SQLITE_OK || code == SQLITE_FULL) return code;
+    if (is_no_space(file.last_errno())) return SQLITE_FULL;
+    file.fail(operation, code);
+    return code;
+  }
+  static int flush(File& file) {
+    if (file.role != Role::kLog) return SQLITE_OK;
+    if (file.owner->guard_.failed()) return SQLITE_IOERR_WRITE;
+    return settle(file, "write", file.owner->buffer_.flush(*file.below()));
+  }
   static int write(sqlite3_file* base, const void* bytes, int count, sqlite3_int64 offset) {
     File& file = File::of(base);
+    OwnerVfs& owner = *file.owner;
     if (!file.guarded()) return file.io().xWrite(file.below(), bytes, count, offset);
-    if (file.owner->guard_.failed()) return SQLITE_IOERR_WRITE;
-    if (file.role == Role::kLog && offset == 0) ++file.owner->log_starts_;  // the log's header
-    const int code = file.io().xWrite(file.below(), bytes, count, offset);
-    if (code == SQLITE_OK || code == SQLITE_FULL) return code;
-    if (is_no_space(file.last_errno())) return SQLITE_FULL;  // a full quota
-    file.fail("write", code);
-    return code;
+    if (owner.guard_.failed()) return SQLITE_IOERR_WRITE;
+    if (file.role != Role::kLog) return settle(file, "write", file.io().xWrite(file.below(), bytes, count, offset));
+    owner.header_written_ = offset == 0;
+    if (owner.header_written_) ++owner.log_starts_;
+    return settle(file, "write", owner.buffer_.write(*file.below(), bytes, count, offset));
   }
   static int truncate(sqlite3_file* base, sqlite3_int64 size) {
     File& file = File::of(base);
     if (!file.guarded()) return file.io().xTruncate(file.below(), size);
     if (file.owner->guard_.failed()) return SQLITE_IOERR_TRUNCATE;
-    const int code = file.io().xTruncate(file.below(), size);
+    int code = flush(file);
+    if (code != SQLITE_OK) return code;
+    code = file.io().xTruncate(file.below(), size);
     if (code != SQLITE_OK) file.fail("truncation", code);
     return code;
   }
   static int sync(sqlite3_file* base, int flags) {
     File& file = File::of(base);
+    OwnerVfs& owner = *file.owner;
     if (!file.guarded()) return file.io().xSync(file.below(), flags);
-    WriteGuard& guard = file.owner->guard_;
-    if (guard.failed()) return SQLITE_IOERR_FSYNC;
+    if (owner.guard_.failed()) return SQLITE_IOERR_FSYNC;
+    const int flushed = flush(file);
+    if (flushed != SQLITE_OK) return flushed;
     const bool log = file.role == Role::kLog;
-    if (log && guard.log_sync_in_flight()) {
-      guard.fail("second sync at a time", "-wal", SQLITE_IOERR_FSYNC, EBUSY);
+    if (log && owner.committing_ && !owner.header_written_) return SQLITE_OK;
+    if (log && owner.guard_.log_sync_in_flight()) {
+      owner.guard_.fail("second sync at a time", "-wal", SQLITE_IOERR_FSYNC, EBUSY);
       return SQLITE_IOERR_FSYNC;
     }
     const int code = file.io().xSync(file.below(), flags);
     if (code != SQLITE_OK) file.fail("sync", code);
-    if (code == SQLITE_OK && log) guard.log_synced_by_sqlite();
+    if (code == SQLITE_OK && log) owner.guard_.log_synced_by_sqlite();
     return code;
+  }
+  static int read(sqlite3_file* base, void* out, int count, sqlite3_int64 offset) {
+    File& file = File::of(base);
+    const int code = file.owner->guard_.failed() ? SQLITE_OK : flush(file);
+    return code != SQLITE_OK ? code : file.io().xRead(file.below(), out, count, offset);
+  }
+  static int file_size(sqlite3_file* base, sqlite3_int64* out) {
+    File& file = File::of(base);
+    const int code = file.owner->guard_.failed() ? SQLITE_OK : flush(file);
+    return code != SQLITE_OK ? code : file.io().xFileSize(file.below(), out);
   }
 
   // --- ownership ---
@@ -184,16 +210,11 @@ struct OwnerVfs::Methods {
 
   static int close(sqlite3_file* base) {
     File& file = File::of(base);
-    if (file.owner->log_ == &file) file.owner->log_ = nullptr;
+    if (file.owner->log_ == &file) {
+      file.owner->log_ = nullptr;
+      file.owner->buffer_.discard();
+    }
     return file.io().xClose(file.below());
-  }
-  static int read(sqlite3_file* base, void* out, int count, sqlite3_int64 offset) {
-    File& file = File::of(base);
-    return file.io().xRead(file.below(), out, count, offset);
-  }
-  static int file_size(sqlite3_file* base, sqlite3_int64* out) {
-    File& file = File::of(base);
-    return file.io().xFileSize(file.below(), out);
   }
   static int lock(sqlite3_file* base, int level) {
     File& file = File::of(base);
@@ -215,9 +236,11 @@ struct OwnerVfs::Methods {
     File& file = File::of(base);
     return file.io().xSectorSize(file.below());
   }
+  // Our failure model has it that writing a sector harms no other. Without it SQLite would pad a commit to whole
+  // sectors and sync in the midst of it instead of at its end.
   static int device_characteristics(sqlite3_file* base) {
     File& file = File::of(base);
-    return file.io().xDeviceCharacteristics(file.below());
+    return file.io().xDeviceCharacteristics(file.below()) | SQLITE_IOCAP_POWERSAFE_OVERWRITE;
   }
 };
 

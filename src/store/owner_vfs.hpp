@@ -1,4 +1,4 @@
-// OwnerVfs: the SQLite VFS of the one connection that writes. It lies on another VFS and changes three things:
+// OwnerVfs: the SQLite VFS of the one connection that writes. It lies on another VFS and changes four things:
 //
 //   ownership   When SQLite opens the WAL index for the first time, the WRITE and CKPT locks on it are taken, and
 //               their unlocking is swallowed until the index is unmapped. Other connections and processes can
@@ -6,8 +6,12 @@
 //   repair      Right then, before SQLite reads the log, what an unclean end left is rewritten and synced.
 //   guard       After the first failed write or sync every further one fails (WriteGuard). A full disk is no such
 //               failure: SQLite rolls back, and the write may be tried again.
+//   gathering   Writes to the log are gathered (LogBuffer). SQLite runs with synchronous=FULL, so that it syncs the log
+//               at the end of a commit, before anybody can see the commit: that is when the buffer is written. The
+//               sync itself is left to the flusher, unless it is the one that makes a new log's header durable.
 #pragma once
 
+#include "store/log_buffer.hpp"
 #include "store/write_guard.hpp"
 
 #include <absl/status/status.h>
@@ -59,6 +63,21 @@ class OwnerVfs {
   /// How often the log has started over in this life.
   [[nodiscard]] std::uint64_t log_starts() const noexcept { return log_starts_; }
 
+  /// While one lives, SQLite is inside COMMIT.
+  class CommitScope {
+   public:
+    explicit CommitScope(OwnerVfs& vfs) noexcept : vfs_(vfs) { vfs_.committing_ = true; }
+    ~CommitScope() { vfs_.committing_ = false; }
+    CommitScope(const CommitScope&) = delete;
+    CommitScope& operator=(const CommitScope&) = delete;
+
+   private:
+    OwnerVfs& vfs_;
+  };
+
+  /// To be called when a transaction was rolled back.
+  void rolled_back() noexcept { buffer_.discard(); }
+
   /// Syncs the log through the VFS below. Only while owned and with no other sync of it in flight.
   [[nodiscard]] absl::Status sync_log();
 
@@ -77,6 +96,9 @@ class OwnerVfs {
   std::string name_;
   sqlite3_vfs vfs_{};
   File* log_ = nullptr;
+  LogBuffer buffer_;
+  bool committing_ = false;
+  bool header_written_ = false;  // the last write to the log was its header
   Ownership ownership_ = Ownership::kNotTried;
   std::uint64_t log_starts_ = 0;
   bool found_log_ = false;

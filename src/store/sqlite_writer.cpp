@@ -102,6 +102,7 @@ absl::Status SqliteWriter::read_as_owner() {
   return absl::OkStatus();
 }
 
+// synchronous=FULL is for the VFS: see "gathering" there.
 absl::Status SqliteWriter::configure(const WriterOptions& options) {
   const ConnectionOptions connection_options{.access = Access::kReadWrite,
                                              .vfs_name = vfs_.name(),
@@ -109,7 +110,7 @@ absl::Status SqliteWriter::configure(const WriterOptions& options) {
                                              .row_bytes_max = options.row_bytes_max};
   absl::Status status = connection_.configure(connection_options);
   if (!status.ok()) return status;
-  status = connection_.execute(absl::StrCat("PRAGMA synchronous=NORMAL;PRAGMA secure_delete=FAST;",
+  status = connection_.execute(absl::StrCat("PRAGMA synchronous=FULL;PRAGMA secure_delete=FAST;",
                                             "PRAGMA journal_size_limit=", options.log_bytes_kept, ";"));
   if (!status.ok()) return status;
   const absl::StatusOr<std::string> page_bytes = connection_.query_text("PRAGMA page_size");
@@ -161,10 +162,7 @@ absl::Status SqliteWriter::apply(std::span<const RowWrite> rows, std::uint64_t l
   begin_.reset();
   if (done(code)) code = write_rows(rows, between);
   if (done(code)) code = write_last_sequence(last_sequence);
-  if (done(code)) {
-    code = commit_.step();
-    commit_.reset();
-  }
+  if (done(code)) code = commit();
   if (!done(code)) return roll_back(code);
   meta_.last_sequence = last_sequence;
   ++commits_;
@@ -202,6 +200,13 @@ int SqliteWriter::write_last_sequence(std::uint64_t last_sequence) noexcept {
   return code;
 }
 
+int SqliteWriter::commit() noexcept {
+  const OwnerVfs::CommitScope scope(vfs_);
+  const int code = commit_.step();
+  commit_.reset();
+  return code;
+}
+
 // SQLite rolls back by itself after some errors and leaves the transaction open after others.
 absl::Status SqliteWriter::roll_back(int code) {
   absl::Status status = connection_.error(code, "writing to");
@@ -213,6 +218,7 @@ absl::Status SqliteWriter::roll_back(int code) {
           absl::StrCat(status.message(), "; and rolling back: ", connection_.error(rolled_back, "").message()));
     }
   }
+  vfs_.rolled_back();
   return guard_.failed() ? guard_.failure() : status;
 }
 

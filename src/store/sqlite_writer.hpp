@@ -66,6 +66,7 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] int write_rows(std::span<const RowWrite> rows, absl::FunctionRef<void()> between) noexcept;
   [[nodiscard]] int write_row(const RowWrite& row) noexcept;
   [[nodiscard]] int write_last_sequence(std::uint64_t last_sequence) noexcept;
+  [[nodiscard]] int commit() noexcept;
   [[nodiscard]] absl::Status roll_back(int code);
   [[nodiscard]] absl::StatusOr<bool> run_checkpoint(int mode);
   void end() noexcept;

@@ -17,7 +17,7 @@ static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t) &&
 
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, base::Instant deadline) noexcept {
   constexpr std::int64_t kPerSecond = 1'000'000'000;
-  struct timespec until{};  // FUTEX_WAIT_BITSET takes absolute CLOCK_MONOTONIC time, which steady_clock is
+  struct timespec until {};  // FUTEX_WAIT_BITSET takes absolute CLOCK_MONOTONIC time, which steady_clock is
   struct timespec* timeout = nullptr;
   if (deadline != base::kNever) {
     const std::int64_t nanoseconds = deadline.count() > 0 ? deadline.count() : 0;
@@ -25,8 +25,8 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
     until.tv_nsec = static_cast<long>(nanoseconds % kPerSecond);
     timeout = &until;
   }
-  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr,
-                                FUTEX_BITSET_MATCH_ANY);
+  const long result =
+      ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
   if (result == 0) return true;
   DICTSQLITE_ASSERT(errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT, "the kernel refused to put us to sleep");
   return errno != ETIMEDOUT;

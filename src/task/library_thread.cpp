@@ -70,9 +70,7 @@ void LibraryThread::detach() noexcept {
   joinable_ = false;
 }
 
-bool LibraryThread::is_current() const noexcept {
-  return joinable_ && ::pthread_equal(thread_, ::pthread_self()) != 0;
-}
+bool LibraryThread::is_current() const noexcept { return joinable_ && ::pthread_equal(thread_, ::pthread_self()) != 0; }
 
 void* LibraryThread::run(void* self) {
   auto* thread = static_cast<LibraryThread*>(self);

@@ -9,7 +9,7 @@ namespace {
 
 /// A loop in resume_awaiter() that is on the stack of this thread.
 struct Ascent {
-  const void* running;                 // frame that the loop has resumed
+  const void* running;                     // frame that the loop has resumed
   std::coroutine_handle<> next = nullptr;  // left behind by that frame when it came to its end
 };
 

@@ -79,8 +79,8 @@ class WorkQueue {
                                         std::memory_order_relaxed);              // the order of steps is the word's
   }
 
-  Work parked_;  // never run: its address is a mark
-  Work closed_;  // the same
+  Work parked_;                                            // never run: its address is a mark
+  Work closed_;                                            // the same
   typename Atomics::template Atomic<Work*> top_{nullptr};  // newest work, or a mark. (WQ1) (WQ2)
 };
 

@@ -30,8 +30,10 @@ run() {
 
 install_library() { # NAME SHARED: the library alone, into $scratch/NAME/prefix
   local build=$scratch/$1/build prefix=$scratch/$1/first-prefix
+  # Position-independent both times, so that ccache compiles once.
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS="$2" \
-    -DCMAKE_INSTALL_PREFIX="$prefix" -DDICTSQLITE_TESTS=OFF -DDICTSQLITE_EXAMPLES=OFF -DDICTSQLITE_BENCHMARKS=OFF
+    -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_INSTALL_PREFIX="$prefix" \
+    -DDICTSQLITE_TESTS=OFF -DDICTSQLITE_EXAMPLES=OFF -DDICTSQLITE_BENCHMARKS=OFF
   cmake --build "$build"
   cmake --install "$build"
   mv "$prefix" "$scratch/$1/prefix"

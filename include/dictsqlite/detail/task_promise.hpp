@@ -170,8 +170,8 @@ class TaskJoin : private TaskListener {
   /// The awaiter's own step, after the last start(). True: stay suspended, the last task resumes you; `*this` may be
   /// gone. False: all are done, go on.
   [[nodiscard]] bool suspend() noexcept {
-    if (remaining_.load(std::memory_order_acquire) == 1) return false;         // (TJ3), partner (TJ1)
-    return remaining_.fetch_sub(1, std::memory_order_acq_rel) != 1;            // (TJ2), partner (TJ1)
+    if (remaining_.load(std::memory_order_acquire) == 1) return false;  // (TJ3), partner (TJ1)
+    return remaining_.fetch_sub(1, std::memory_order_acq_rel) != 1;     // (TJ2), partner (TJ1)
   }
 
  private:

@@ -58,10 +58,16 @@ class SmallTable {
     return evicted;
   }
   std::size_t evict_all(std::uint64_t applied) { return evict(~std::size_t{0}, applied); }
-  /// How many real entries of the key are in the table, however the readers see it.
-  std::size_t copies(std::string_view key_bytes) {
+  /// Takes every entry of the key out, and says how many there were.
+  std::size_t take_copies(std::string_view bytes, std::uint64_t tag = 1) {
     std::size_t count = 0;
-    table.visit(0, table.bucket_count(), [&](const Entry& entry) { count += entry.key() == key_bytes; });
+    while (Entry* const entry = table.find(key(bytes, tag))) count += table.remove(tag, entry);
+    return count;
+  }
+  /// How often a visit of everything comes by the key.
+  std::size_t visits(std::string_view bytes) {
+    std::size_t count = 0;
+    table.visit(0, table.bucket_count(), [&](const Entry& entry) { count += entry.key() == bytes; });
     return count;
   }
   std::size_t size() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace dictsqlite::cache {
 namespace {
@@ -90,7 +91,7 @@ TEST(TableSteps, OfTwoWritersTheNewerWinsWhicheverIsInterrupted) {
             [&] { table.set(kKey, outer_is_newer ? "older" : "newer", outer_is_newer ? 2 : 3); });
         if (!happened) return false;
         EXPECT_EQ(table.look(kKey), "newer");
-        EXPECT_EQ(table.copies("key"), 1u);
+        EXPECT_EQ(table.take_copies("key"), 1u);
         return true;
       });
     }
@@ -115,7 +116,7 @@ TEST(TableSteps, AWriteIsNeverLostToTheEvictorThatTakesItsPredecessor) {
     const bool happened =
         Steps::run(step, [&] { table.set(kKey, "new", 2, /*applied=*/1); }, [&] { table.evict_all(/*applied=*/1); });
     EXPECT_EQ(table.look(kKey), "new");
-    EXPECT_EQ(table.copies("key"), 1u);
+    EXPECT_EQ(table.take_copies("key"), 1u);
     return happened;
   });
 }
@@ -148,7 +149,7 @@ TEST(TableSteps, ALoadThatStandsIsGoneOnceAWriteIsIn) {
       }
       EXPECT_FALSE(table.table.fill(kKey.hash, pending, table.make(EntryKind::kSet, "key", "loaded", 4)));
       EXPECT_EQ(table.look(kKey), "written");
-      EXPECT_EQ(table.copies("key"), 1u);
+      EXPECT_EQ(table.take_copies("key"), 1u);
     }
     table.pool.release(pending);
     return happened;
@@ -188,7 +189,7 @@ TEST(TableSteps, AFillNeverReplacesAWrite) {
         [&] { table.set(kKey, "written", 5); });
     if (happened) {
       EXPECT_EQ(table.look(kKey), "written");
-      EXPECT_EQ(table.copies("key"), 1u);
+      EXPECT_EQ(table.take_copies("key"), 1u);
     }
     table.pool.release(pending);
     return happened;
@@ -203,7 +204,7 @@ TEST(TableSteps, AWriteReplacesAFillThatFallsIntoIt) {
         step, [&] { table.set(kKey, "written", 5); },
         [&] { table.table.fill(kKey.hash, pending, table.make(EntryKind::kSet, "key", "loaded", 4)); });
     EXPECT_EQ(table.look(kKey), "written");
-    EXPECT_EQ(table.copies("key"), 1u);
+    EXPECT_EQ(table.take_copies("key"), 1u);
     table.pool.release(pending);
     return happened;
   });
@@ -272,14 +273,44 @@ TEST(TableSteps, AVisitFindsEveryEntryThatStaysWhateverComesAndGoes) {
     const auto gone = SteppedTable::key("gone");
     table.set(kKey, "stays", 10);
     table.set(gone, "", 1);
-    std::size_t copies = 0;
+    std::size_t visits = 0;
     const bool happened = Steps::run(
-        step, [&] { copies = table.copies("key"); },
+        step, [&] { visits = table.visits("key"); },
         [&] {
           table.evict_all(/*applied=*/1);
           table.set(SteppedTable::key("new"), "", 11);
         });
-    EXPECT_EQ(copies, 1u);
+    EXPECT_EQ(visits, 1u);
+    return happened;
+  });
+}
+
+TEST(TableSteps, AVisitDuringAWriteFindsItsKeyOnce) {
+  at_every_step([](SteppedTable& table, std::size_t step) {
+    table.set(kKey, "old", 1);
+    std::vector<std::string> seen;
+    const bool happened = Steps::run(
+        step,
+        [&] {
+          table.table.visit(0, table.table.bucket_count(), [&](const SteppedTable::Entry& entry) {
+            if (entry.key() == "key") seen.emplace_back(entry.value());
+          });
+        },
+        [&] { table.set(kKey, "new", 2); });
+    EXPECT_EQ(seen.size(), 1u) << "the key was there throughout";
+    return happened;
+  });
+}
+
+TEST(TableSteps, AVisitInTheMiddleOfAWriteFindsItsKeyOnce) {
+  at_every_step([](SteppedTable& table, std::size_t step) {
+    table.set(kKey, "old", 1);
+    std::size_t visits = 0;
+    const bool happened =
+        Steps::run(step, [&] { table.set(kKey, "new", 2); }, [&] { visits = table.visits("key"); });
+    if (happened) {
+      EXPECT_EQ(visits, 1u);
+    }
     return happened;
   });
 }

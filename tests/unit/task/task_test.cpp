@@ -100,9 +100,9 @@ TEST(Task, FreesItsFrameAfterItWasAwaited) {
 }
 
 struct Listener : detail::TaskListener {
-  Listener() : TaskListener{[](TaskListener& self, detail::TaskPromiseBase&) noexcept {
-    ++static_cast<Listener&>(self).ends;
-  }} {}
+  Listener()
+      : TaskListener{
+            [](TaskListener& self, detail::TaskPromiseBase&) noexcept { ++static_cast<Listener&>(self).ends; }} {}
   int ends = 0;
 };
 

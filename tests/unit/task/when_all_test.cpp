@@ -87,8 +87,7 @@ TEST(WhenAll, PassesTheAwaitersExecutorToEveryTask) {
   ManualExecutor manual;
   ManualExecutor other;
   auto offered = []() -> Task<Executor> { co_return co_await OfferedExecutor(); };
-  auto [first, second] =
-      sync_wait(when_all(offered(), offered().on(other.executor())).on(manual.executor()));
+  auto [first, second] = sync_wait(when_all(offered(), offered().on(other.executor())).on(manual.executor()));
   EXPECT_EQ(first, manual.executor());
   EXPECT_EQ(second, other.executor());
 }
@@ -103,8 +102,7 @@ TEST(WhenAll, ReturnsToTheAwaitersExecutorIfTheLastTaskEndedOnAnother) {
     flag = true;
   };
   TaskScope scope;
-  scope.spawn(
-      both(hop(mine.executor()), hop(other.executor()).on(other.executor()), done).on(mine.executor()));
+  scope.spawn(both(hop(mine.executor()), hop(other.executor()).on(other.executor()), done).on(mine.executor()));
   mine.poll();
   other.poll();
   EXPECT_FALSE(done);

@@ -80,7 +80,8 @@ TEST(WorkQueueSteps, APushAnywhereInTryPark) {
     Work work;
     bool parked = false;
     PushResult pushed = PushResult::kClosed;
-    happened = Steps::run(step, [&] { parked = queue.try_park(); }, [&] { pushed = queue.push(&work); });
+    happened = Steps::run(
+        step, [&] { parked = queue.try_park(); }, [&] { pushed = queue.push(&work); });
     if (!happened) pushed = queue.push(&work);
     expect_not_forgotten(queue, work, pushed, parked);
   }
@@ -93,7 +94,8 @@ TEST(WorkQueueSteps, TryParkAnywhereInAPush) {
     Work work;
     bool parked = false;
     PushResult pushed = PushResult::kClosed;
-    happened = Steps::run(step, [&] { pushed = queue.push(&work); }, [&] { parked = queue.try_park(); });
+    happened = Steps::run(
+        step, [&] { pushed = queue.push(&work); }, [&] { parked = queue.try_park(); });
     expect_not_forgotten(queue, work, pushed, parked);
   }
 }
@@ -105,7 +107,8 @@ TEST(WorkQueueSteps, CloseAnywhereInAPush) {
     Work work;
     bool closed = false;
     PushResult pushed = PushResult::kWakeConsumer;
-    happened = Steps::run(step, [&] { pushed = queue.push(&work); }, [&] { closed = queue.close(); });
+    happened = Steps::run(
+        step, [&] { pushed = queue.push(&work); }, [&] { closed = queue.close(); });
     EXPECT_EQ(pushed, closed ? PushResult::kClosed : PushResult::kQueued);
   }
 }
@@ -117,11 +120,12 @@ TEST(WorkQueueSteps, TakingAndPushingAnywhereInAPushKeepsBoth) {
     Work below, work, between;
     ASSERT_EQ(queue.push(&below), PushResult::kQueued);
     Work* taken = nullptr;
-    happened = Steps::run(step, [&] { static_cast<void>(queue.push(&work)); },
-                          [&] {
-                            taken = queue.take_all();
-                            static_cast<void>(queue.push(&between));
-                          });
+    happened = Steps::run(
+        step, [&] { static_cast<void>(queue.push(&work)); },
+        [&] {
+          taken = queue.take_all();
+          static_cast<void>(queue.push(&between));
+        });
     std::size_t found = 0;
     for (; taken != nullptr; static_cast<void>(pop_first(taken))) ++found;
     for (taken = queue.take_all(); taken != nullptr; static_cast<void>(pop_first(taken))) ++found;
