@@ -108,15 +108,15 @@ class Subjects {
               [this](benchmark::State& state) { sync_wait(get_hits_together(state, library(), many_keys_)); });
     suite.add("map get, 10 k keys", [this](benchmark::State& state) {
       get_by_hand(state, hot_keys_,
-                  [&map = map()](std::string_view key, std::string\& value) { return map.get(key, value); });
+                  [&map = map()](std::string_view key, std::string& value) { return map.get(key, value); });
     });
     suite.add("map get, 1 M keys", [this](benchmark::State& state) {
       get_by_hand(state, many_keys_,
-                  [&map = map()](std::string_view key, std::string\& value) { return map.get(key, value); });
+                  [&map = map()](std::string_view key, std::string& value) { return map.get(key, value); });
     });
     suite.add("plain SQLite SELECT, 10 k keys", [this](benchmark::State& state) {
       get_by_hand(state, hot_keys_,
-                  [&plain = plain()](std::string_view key, std::string\& value) { return plain.select(key, value); });
+                  [&plain = plain()](std::string_view key, std::string& value) { return plain.select(key, value); });
     });
   }
 
@@ -130,19 +130,21 @@ class Subjects {
  private:
   Suite::Function library_sets(const Keys& keys) {
     return [this, &keys](benchmark::State& state) {
+      Database& database = library();
       set_in_bursts(
-          state, values_written_, [&](std::uint64_t first) { sync_wait(set_burst(library(), keys, values_, first)); },
-          [&] { must(library().flush(), "flush"); });
+          state, values_written_, [&](std::uint64_t first) { sync_wait(set_burst(database, keys, values_, first)); },
+          [&] { must(database.flush(), "flush"); });
     };
   }
   Suite::Function map_sets(const Keys& keys) {
     return [this, &keys](benchmark::State& state) {
+      StrongMap& map = this->map();
       set_in_bursts(
           state, values_written_,
           [&](std::uint64_t first) {
             Random random(first);
             for (std::size_t i = 0; i < kBurst; ++i) {
-              map().set(keys[random.below(keys.size())], values_[first + i]);
+              map.set(keys[random.below(keys.size())], values_[first + i]);
             }
           },
           [] {});

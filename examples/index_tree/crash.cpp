@@ -137,6 +137,7 @@ class Child {
         "index_tree",   "--write-and-report", "--database", path,
         "--coroutines", coroutines,           "--io",       name_of(arguments.io_backend)};
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;

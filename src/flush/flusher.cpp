@@ -64,6 +64,8 @@ void Flusher::run() noexcept {
     host_.opening_finished(status);
     answer_closers(status);
   }
+  // The backend itself stays until the engine goes: somebody may be about to ring.
+  if (backend_ != nullptr) backend_->finish();
   host_.flusher_ended();
 }
 
@@ -380,7 +382,7 @@ void Flusher::finish() {
   if (!status.ok() && failure_.set(status)) path_.ring().fail();
   complete_waiters();
   admit_parked();
-  // Whoever asked to close hears last. The backend stays: others may still ring.
+  // Whoever asked to close hears last.
   answer_closers(status);
 }
 

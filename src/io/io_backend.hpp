@@ -30,11 +30,15 @@ struct IoCompletion {
 inline constexpr std::size_t kRequestsMax = 64;
 
 /// Thread-safety: wake() from any thread; everything else from the one thread that opened the backend.
-/// Ownership:     the caller keeps buffers and descriptors alive until the completion of the request. The
-///                destructor waits for every request in flight and drops its completion.
+/// Ownership:     the caller keeps buffers and descriptors alive until the completion of the request.
 class IoBackend {
  public:
   virtual ~IoBackend() = default;
+
+  /// Waits for every request in flight and drops its completion. The owner thread's last call: afterwards others may
+  /// still wake() a sleeper that is no more, and any thread may destroy the object. The destructor does it, on the owner
+  /// thread, if it was not done.
+  virtual void finish() noexcept = 0;
 
   /// Starts fdatasync(fd). Completion: 0 or -errno. At most one sync may be in flight per file: of two
   /// concurrent ones after a write-back error only one is told of it.

@@ -11,6 +11,8 @@
 #include <csignal>
 #include <new>
 
+#include <utility>
+
 namespace dictsqlite::io {
 namespace {
 
@@ -63,8 +65,10 @@ absl::StatusOr<std::unique_ptr<ThreadsBackend>> ThreadsBackend::open() {
   return backend;
 }
 
-ThreadsBackend::~ThreadsBackend() {
-  if (!worker_runs_) {
+ThreadsBackend::~ThreadsBackend() { finish(); }
+
+void ThreadsBackend::finish() noexcept {
+  if (!std::exchange(worker_runs_, false)) {
     return;
   }
   {

@@ -26,6 +26,7 @@ class ThreadsBackend final : public IoBackend {
   ThreadsBackend(const ThreadsBackend&) = delete;
   ThreadsBackend& operator=(const ThreadsBackend&) = delete;
 
+  void finish() noexcept override;
   void submit_data_sync(int fd, std::uint64_t tag) noexcept override;
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override;
@@ -63,7 +64,7 @@ class ThreadsBackend final : public IoBackend {
   bool closing_ DICTSQLITE_GUARDED_BY(mutex_) = false;  // the worker ends when requests_ is empty
 
   pthread_t worker_{};
-  bool worker_runs_ = false;  // false only where open() failed
+  bool worker_runs_ = false;  // false where open() failed, and after finish()
 };
 
 }  // namespace dictsqlite::io

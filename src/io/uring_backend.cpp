@@ -116,26 +116,30 @@ absl::Status UringBackend::try_entering() {
   return absl::OkStatus();
 }
 
-// Nothing of the kernel may point into this object afterwards: not a request, not the wake read.
 UringBackend::~UringBackend() {
   if (ring_is_open_) {
-    std::array<IoCompletion, kRequestsMax> dropped;
-    while (free_slots_ != ~std::uint64_t{0}) {
-      if (reap(dropped) == 0) {
-        enter(base::kNever);
-      }
-    }
-    if (wake_read_in_flight_) {
-      wake();
-      while (wake_read_in_flight_) {
-        enter(base::kNever);
-        reap(dropped);
-      }
-    }
+    finish();
     io_uring_queue_exit(&ring_);
   }
   if (wake_fd_ >= 0) {
     close(wake_fd_);
+  }
+}
+
+// Nothing of the kernel may point into this object afterwards: not a request, not the wake read.
+void UringBackend::finish() noexcept {
+  std::array<IoCompletion, kRequestsMax> dropped;
+  while (free_slots_ != ~std::uint64_t{0}) {
+    if (reap(dropped) == 0) {
+      enter(base::kNever);
+    }
+  }
+  if (wake_read_in_flight_) {
+    wake();
+    while (wake_read_in_flight_) {
+      enter(base::kNever);
+      reap(dropped);
+    }
   }
 }
 

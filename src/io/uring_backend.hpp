@@ -36,6 +36,7 @@ class UringBackend final : public IoBackend {
   UringBackend(const UringBackend&) = delete;
   UringBackend& operator=(const UringBackend&) = delete;
 
+  void finish() noexcept override;
   void submit_data_sync(int fd, std::uint64_t tag) noexcept override;
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override;

@@ -1,5 +1,7 @@
 #include "store/log_buffer.hpp"
 
+#include "store/sqlite_error.hpp"
+
 #include <cstring>
 
 namespace dictsqlite::store {
@@ -39,7 +41,7 @@ void LogBuffer::discard() noexcept {
 }
 
 int LogBuffer::pass(sqlite3_file& log, const void* bytes, int count, sqlite3_int64 offset) noexcept {
-  if (lost_ == SQLITE_OK) lost_ = log.pMethods->xWrite(&log, bytes, count, offset);
+  if (lost_ == SQLITE_OK) lost_ = write_result(log, log.pMethods->xWrite(&log, bytes, count, offset));
   return lost_;
 }
 

@@ -42,12 +42,7 @@ struct OwnerVfs::File {
   const sqlite3_io_methods& io() noexcept { return *below()->pMethods; }
   [[nodiscard]] bool guarded() const noexcept { return role != Role::kOther; }
   [[nodiscard]] const char* suffix() const noexcept { return role == Role::kLog ? "-wal" : ""; }
-  int last_errno() noexcept {
-    int error = 0;
-    static_cast<void>(io().xFileControl(below(), SQLITE_FCNTL_LAST_ERRNO, &error));
-    return error;
-  }
-  void fail(const char* operation, int code) { owner->guard_.fail(operation, suffix(), code, last_errno()); }
+  void fail(const char* operation, int code) { owner->guard_.fail(operation, suffix(), code, last_errno(*below())); }
 };
 
 struct OwnerVfs::Methods {
@@ -111,27 +106,27 @@ struct OwnerVfs::Methods {
 
   // --- what the guard watches ---
 
-  // A full disk or quota is SQLite's to roll back; any other error is remembered.
-  static int settle(File& file, const char* operation, int code) {
-    if (code == SQLITE_OK || code == SQLITE_FULL) return code;
-    if (is_no_space(file.last_errno())) return SQLITE_FULL;
-    file.fail(operation, code);
+  // A full disk is SQLite's to roll back; any other failed write is remembered.
+  static int settle(File& file, int code) {
+    if (code != SQLITE_OK && code != SQLITE_FULL) file.fail("write", code);
     return code;
   }
   static int flush(File& file) {
     if (file.role != Role::kLog) return SQLITE_OK;
     if (file.owner->guard_.failed()) return SQLITE_IOERR_WRITE;
-    return settle(file, "write", file.owner->buffer_.flush(*file.below()));
+    return settle(file, file.owner->buffer_.flush(*file.below()));
   }
   static int write(sqlite3_file* base, const void* bytes, int count, sqlite3_int64 offset) {
     File& file = File::of(base);
     OwnerVfs& owner = *file.owner;
     if (!file.guarded()) return file.io().xWrite(file.below(), bytes, count, offset);
     if (owner.guard_.failed()) return SQLITE_IOERR_WRITE;
-    if (file.role != Role::kLog) return settle(file, "write", file.io().xWrite(file.below(), bytes, count, offset));
+    if (file.role != Role::kLog) {
+      return settle(file, write_result(*file.below(), file.io().xWrite(file.below(), bytes, count, offset)));
+    }
     owner.header_written_ = offset == 0;
     if (owner.header_written_) ++owner.log_starts_;
-    return settle(file, "write", owner.buffer_.write(*file.below(), bytes, count, offset));
+    return settle(file, owner.buffer_.write(*file.below(), bytes, count, offset));
   }
   static int truncate(sqlite3_file* base, sqlite3_int64 size) {
     File& file = File::of(base);
@@ -296,7 +291,7 @@ void OwnerVfs::become_owner(File& database, volatile void* index) noexcept {
     code = database.io().xShmLock(database.below(), kWriteSlot, kStickySlots, kTake);
   }
   if ((code & 0xff) == SQLITE_BUSY) return refuse(Ownership::kRefused, code, 0);
-  if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, database.last_errno());
+  if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, last_errno(*database.below()));
   ownership_ = Ownership::kOwned;
   repair_log(index);
   if (ownership_ != Ownership::kOwned) {
@@ -311,7 +306,7 @@ void OwnerVfs::repair_log(volatile void* index) noexcept {
   int code = log_->io().xFileSize(log_->below(), &log_bytes);
   found_log_ = log_bytes > 0;
   if (code == SQLITE_OK && found_log_) code = rewrite_log(*log_->below());
-  if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, log_->last_errno());
+  if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, last_errno(*log_->below()));
   if (found_log_ && index != nullptr) forget_log_index(index);
 }
 

@@ -97,6 +97,16 @@ absl::Status make_status(int code, int error, std::string_view attempted, const 
 
 bool is_no_space(int error) noexcept { return error == ENOSPC || error == EDQUOT; }
 
+int last_errno(sqlite3_file& file) noexcept {
+  int error = 0;
+  static_cast<void>(file.pMethods->xFileControl(&file, SQLITE_FCNTL_LAST_ERRNO, &error));
+  return error;
+}
+
+int write_result(sqlite3_file& file, int code) noexcept {
+  return code != SQLITE_OK && is_no_space(last_errno(file)) ? SQLITE_FULL : code;
+}
+
 absl::Status errno_status(int error, std::string_view attempted) {
   return absl::Status(code_of_errno(error), absl::StrCat(message_part(attempted), ": ", std::strerror(error)));
 }

@@ -26,6 +26,12 @@ namespace dictsqlite::store {
 /// True if `error` (an errno) says that the disk or the quota is full.
 [[nodiscard]] bool is_no_space(int error) noexcept;
 
+/// The errno behind the last failed call on `file`, as far as its VFS tells; 0 otherwise.
+[[nodiscard]] int last_errno(sqlite3_file& file) noexcept;
+
+/// What a write to `file` returned, with a full quota told like a full disk: SQLITE_FULL.
+[[nodiscard]] int write_result(sqlite3_file& file, int code) noexcept;
+
 /// `error` is a positive errno; `attempted` says what was tried and on what.
 [[nodiscard]] absl::Status errno_status(int error, std::string_view attempted);
 

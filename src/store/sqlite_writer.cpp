@@ -122,7 +122,11 @@ absl::Status SqliteWriter::configure(const WriterOptions& options) {
 
 // After this, whatever this life finds in the database survives a power loss; so does its epoch.
 absl::Status SqliteWriter::make_durable() {
-  absl::Status status = raise_epoch(connection_);
+  absl::Status status;
+  {
+    const OwnerVfs::CommitScope scope(vfs_);
+    status = raise_epoch(connection_);
+  }
   if (!status.ok()) return status;
   ++meta_.epoch;
   if (vfs_.found_log()) {

@@ -89,6 +89,7 @@ std::vector<std::uint64_t> Oracle::candidates(unsigned writer, const Content& co
     if (number == log.started) return found;
     const PlannedWrite write = plan_write(writer, number + 1);
     std::vector<std::string> keys;
+    keys.reserve(write.rows.size());
     for (const PlannedRow& row : write.rows) keys.push_back(row.key);
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());

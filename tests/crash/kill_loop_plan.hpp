@@ -12,7 +12,7 @@ namespace dictsqlite::kill_loop {
 
 inline constexpr unsigned kWritersMax = 6;
 inline constexpr std::size_t kKeysPerWriter = 80;
-inline constexpr std::size_t kValueBytesMax = 32 * 1024;
+inline constexpr std::size_t kValueBytesMax = std::size_t{32} << 10;
 
 struct PlannedRow {
   bool erase;

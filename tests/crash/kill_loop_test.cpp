@@ -158,7 +158,9 @@ int run_tests(int argc, char** argv) {
 }  // namespace dictsqlite::kill_loop
 
 int main(int argc, char** argv) {
-  using namespace dictsqlite::kill_loop;
-  if (argc == 3 && std::string_view(argv[1]) == kChildArgument) return run_child(from_words(argv[2]));
-  return run_tests(argc, argv);
+  namespace kill_loop = dictsqlite::kill_loop;
+  if (argc == 3 && std::string_view(argv[1]) == kill_loop::kChildArgument) {
+    return kill_loop::run_child(kill_loop::from_words(argv[2]));
+  }
+  return kill_loop::run_tests(argc, argv);
 }

@@ -159,7 +159,9 @@ class DatabaseProperty : public testing::TestWithParam<Setting> {
   }
   void batch_get() {
     std::vector<std::string_view> keys;
-    for (std::size_t count = random_.below(100); count > 0; --count) keys.push_back(random_.one_in(50) ? "" : any_key());
+    for (std::size_t count = random_.below(100); count > 0; --count) {
+      keys.push_back(random_.one_in(50) ? std::string_view() : std::string_view(any_key()));
+    }
     const std::vector<absl::StatusOr<Value>> results = run(database_.batch_get_async(keys));
     ASSERT_EQ(results.size(), keys.size());
     for (std::size_t index = 0; index < keys.size(); ++index) {

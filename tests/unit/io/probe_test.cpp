@@ -25,6 +25,7 @@ class ScriptedBackend final : public IoBackend {
   std::uint64_t tag_shift = 0;
   int syncs = 0;
 
+  void finish() noexcept override {}
   void submit_data_sync(int fd, std::uint64_t tag) noexcept override {
     ++syncs;
     pending_ = {.tag = tag + tag_shift, .result = sync_result ? *sync_result : fdatasync(fd)};
