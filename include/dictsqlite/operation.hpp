@@ -57,11 +57,14 @@ class Operation {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
     Executor executor = executor_;
-    if constexpr (requires { { coroutine.promise().dictsqlite_executor() } -> std::convertible_to<Executor>; }) {
+    if constexpr (requires {
+                    { coroutine.promise().dictsqlite_executor() } -> std::convertible_to<Executor>;
+                  }) {
       if (!executor) executor = coroutine.promise().dictsqlite_executor();
     }
-    return suspend_with(executor, [](void* address) noexcept { std::coroutine_handle<>::from_address(address).resume(); },
-                        coroutine.address());
+    return suspend_with(
+        executor, [](void* address) noexcept { std::coroutine_handle<>::from_address(address).resume(); },
+        coroutine.address());
   }
 
   [[nodiscard]] Result await_resume() noexcept { return self().take(); }
@@ -164,7 +167,9 @@ class KeyCopy {
     if (size_ != 0) std::memcpy(to, key.data(), size_);
   }
   KeyCopy(KeyCopy&& other) noexcept
-      : size_(std::exchange(other.size_, 0)), heap_(std::exchange(other.heap_, nullptr)), out_of_memory_(other.out_of_memory_) {
+      : size_(std::exchange(other.size_, 0)),
+        heap_(std::exchange(other.heap_, nullptr)),
+        out_of_memory_(other.out_of_memory_) {
     if (heap_ == nullptr) std::memcpy(inline_, other.inline_, size_);
   }
   KeyCopy& operator=(KeyCopy&&) = delete;
@@ -263,8 +268,7 @@ class [[nodiscard]] WriteOperation : public Operation<WriteOperation, absl::Stat
 };
 
 /// Result of batch_get_async: one result per key, in the order given.
-class [[nodiscard]] BatchGetOperation
-    : public Operation<BatchGetOperation, std::vector<absl::StatusOr<Value>>> {
+class [[nodiscard]] BatchGetOperation : public Operation<BatchGetOperation, std::vector<absl::StatusOr<Value>>> {
  public:
   DICTSQLITE_EXPORT BatchGetOperation(detail::EngineHandle engine, std::span<const std::string_view> keys);
   BatchGetOperation(BatchGetOperation&& other) noexcept

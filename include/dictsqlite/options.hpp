@@ -62,21 +62,22 @@ struct Options {
   /// Memory for writes that SQLite does not have yet; a write that finds none left waits. (1 MiB to 8 GiB)
   std::size_t unapplied_bytes = 64u << 20;
 
-  std::size_t key_bytes_max = 4096;                ///< (1 to 65,535)
-  std::size_t value_bytes_max = 16u << 20;         ///< (1 to 512 MiB)
-  std::size_t batch_bytes_max = 32u << 20;         ///< keys and values of one WriteBatch; at most `unapplied_bytes`
-  std::size_t batch_rows_max = 100'000;            ///< rows of one WriteBatch (1 to 2^20)
-  std::size_t loads_max = 1u << 16;                ///< keys being loaded at a time; further misses wait (1 to 2^20)
+  std::size_t key_bytes_max = 4096;         ///< (1 to 65,535)
+  std::size_t value_bytes_max = 16u << 20;  ///< (1 to 512 MiB)
+  std::size_t batch_bytes_max = 32u << 20;  ///< keys and values of one WriteBatch; at most `unapplied_bytes`
+  std::size_t batch_rows_max = 100'000;     ///< rows of one WriteBatch (1 to 2^20)
+  std::size_t loads_max = 1u << 16;         ///< keys being loaded at a time; further misses wait (1 to 2^20)
 
   /// Page size of a new file. 4 KiB suits small batches, 16 to 32 KiB large ones. (power of two, 512 to 65,536)
   std::uint32_t page_bytes = 4096;
-  std::size_t writer_cache_bytes = 32u << 20;      ///< SQLite's page cache for writing (64 KiB to 4 GiB)
-  std::size_t reader_cache_bytes = 16u << 20;      ///< and for reading (64 KiB to 4 GiB)
-  /// The write-ahead log is copied into the database file when it is larger than this, and when idle. (64 KiB to 64 GiB)
+  std::size_t writer_cache_bytes = 32u << 20;  ///< SQLite's page cache for writing (64 KiB to 4 GiB)
+  std::size_t reader_cache_bytes = 16u << 20;  ///< and for reading (64 KiB to 4 GiB)
+  /// The write-ahead log is copied into the database file when it is larger than this, and when idle. (64 KiB to 64
+  /// GiB)
   std::size_t wal_bytes = 64u << 20;
   /// A scan ends in kAborted, with the key to go on from, when it has kept its snapshot this long. (10 ms to 1 h)
   std::chrono::milliseconds scan_time_max{60'000};
-  std::size_t scans_max = 16;                      ///< scans open at a time; further ones end in kResourceExhausted
+  std::size_t scans_max = 16;  ///< scans open at a time; further ones end in kResourceExhausted
 
   /// How long a waiting thread of the library polls before it sleeps. Polling saves the 25 to 50 microseconds of a
   /// wake-up and costs a core meanwhile. (0 to 1 s)

@@ -17,24 +17,24 @@ struct Stats {
 
   // Writes.
   std::uint64_t transactions = 0;
-  std::uint64_t rows_applied = 0;        ///< after folding: newest per key of each transaction
-  std::uint64_t writes_applied = 0;      ///< before folding
+  std::uint64_t rows_applied = 0;    ///< after folding: newest per key of each transaction
+  std::uint64_t writes_applied = 0;  ///< before folding
   std::uint64_t syncs = 0;
-  std::uint64_t unapplied_bytes = 0;     ///< now
-  std::uint64_t parked_writers = 0;      ///< now: suspended for want of room
+  std::uint64_t unapplied_bytes = 0;  ///< now
+  std::uint64_t parked_writers = 0;   ///< now: suspended for want of room
   std::uint64_t parked_writers_total = 0;
-  std::uint64_t stalled_publishes = 0;   ///< times the flusher found a claimed, unpublished write in its way
+  std::uint64_t stalled_publishes = 0;  ///< times the flusher found a claimed, unpublished write in its way
 
   // Reads.
-  std::uint64_t loads = 0;               ///< keys looked up in SQLite
-  std::uint64_t queries = 0;             ///< SELECT statements that did it
-  std::uint64_t load_groups = 0;         ///< snapshots they were read from
-  std::uint64_t joined_misses = 0;       ///< misses that joined a load under way
-  std::uint64_t loads_in_flight = 0;     ///< now
+  std::uint64_t loads = 0;            ///< keys looked up in SQLite
+  std::uint64_t queries = 0;          ///< SELECT statements that did it
+  std::uint64_t load_groups = 0;      ///< snapshots they were read from
+  std::uint64_t joined_misses = 0;    ///< misses that joined a load under way
+  std::uint64_t loads_in_flight = 0;  ///< now
 
   // Memory.
-  std::uint64_t entry_bytes = 0;         ///< now: entries in memory, of every kind
-  std::uint64_t retired_bytes = 0;       ///< now: removed, waiting for readers to move on
+  std::uint64_t entry_bytes = 0;    ///< now: entries in memory, of every kind
+  std::uint64_t retired_bytes = 0;  ///< now: removed, waiting for readers to move on
   std::uint64_t evictions = 0;
 
   // SQLite's files.
@@ -42,9 +42,9 @@ struct Stats {
   std::uint64_t checkpoints = 0;
   std::uint64_t checkpoints_blocked = 0;
 
-  bool failed = false;                   ///< a write or sync failed: reads only until reopened
-  bool disk_full = false;                ///< now
-  std::string_view io_backend;           ///< "uring", "threads" or "none"
+  bool failed = false;          ///< a write or sync failed: reads only until reopened
+  bool disk_full = false;       ///< now
+  std::string_view io_backend;  ///< "uring", "threads" or "none"
 };
 
 }  // namespace dictsqlite

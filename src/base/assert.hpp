@@ -14,10 +14,9 @@ namespace dictsqlite::base {
 
 }  // namespace dictsqlite::base
 
-#define DICTSQLITE_ASSERT(condition, sentence)                                              \
-  (DICTSQLITE_LIKELY(condition)                                                             \
-       ? static_cast<void>(0)                                                               \
-       : ::dictsqlite::base::assertion_failed(#condition, sentence, __FILE__, __LINE__))
+#define DICTSQLITE_ASSERT(condition, sentence)         \
+  (DICTSQLITE_LIKELY(condition) ? static_cast<void>(0) \
+                                : ::dictsqlite::base::assertion_failed(#condition, sentence, __FILE__, __LINE__))
 
 #if defined(DICTSQLITE_DCHECKS)
 #define DICTSQLITE_DCHECK(condition, sentence) DICTSQLITE_ASSERT(condition, sentence)

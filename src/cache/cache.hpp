@@ -72,7 +72,9 @@ class Cache {
     collect();
   }
 
-  [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_.load(std::memory_order_relaxed); }  // a statistic
+  [[nodiscard]] std::uint64_t evictions() const noexcept {
+    return evictions_.load(std::memory_order_relaxed);
+  }  // a statistic
 
  private:
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;

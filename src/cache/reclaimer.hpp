@@ -70,7 +70,8 @@ class BasicReclaimer {
       // A stale epoch only delays the collector; but one that was read began before (G1): without that, a reader could
       // pass for one that entered after a removal and yet find the entry.
       const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);  // (G8)
-      if (slot.compare_exchange_strong(idle, epoch, std::memory_order_seq_cst, std::memory_order_relaxed)) return Guard(slot);  // (G1)
+      if (slot.compare_exchange_strong(idle, epoch, std::memory_order_seq_cst, std::memory_order_relaxed))
+        return Guard(slot);  // (G1)
       base::spin_pause();
     }
   }
@@ -84,12 +85,13 @@ class BasicReclaimer {
     std::uint32_t first = head.load(std::memory_order_relaxed);  // validated by the CAS
     do {
       entry->retired_next = first;
-    } while (!head.compare_exchange_weak(first, pool_.offset_of(entry), std::memory_order_release, std::memory_order_relaxed));  // (G6)
+    } while (!head.compare_exchange_weak(first, pool_.offset_of(entry), std::memory_order_release,
+                                         std::memory_order_relaxed));  // (G6)
   }
 
   /// Moves the epoch on if every reader has seen the current one, and frees what is old enough.
   void collect() noexcept {
-    if (collecting_.exchange(true, std::memory_order_acquire)) return;  // (G7)
+    if (collecting_.exchange(true, std::memory_order_acquire)) return;   // (G7)
     const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);  // only we change it
     bool all_current = true;
     for (const Reader& reader : readers_) {
@@ -101,7 +103,7 @@ class BasicReclaimer {
     }
     if (all_current) {
       epoch_.store(epoch + 1, std::memory_order_seq_cst);  // (G8)
-      free_all(bags_[(epoch + 1 + 1) % kBags]);  // retired in epoch - 1: two moves ago
+      free_all(bags_[(epoch + 1 + 1) % kBags]);            // retired in epoch - 1: two moves ago
     }
     collecting_.store(false, std::memory_order_release);  // (G7)
   }

@@ -68,12 +68,14 @@ class BasicTable {
 
   /// A table with room for about `entries` (address space is reserved at once, touched as needed). Check valid().
   BasicTable(std::size_t entries, EntryPool& pool, Reclaimer& reclaimer) noexcept
-      : pool_(pool), reclaimer_(reclaimer), bucket_count_(std::bit_ceil(std::max<std::size_t>(entries / kSlotsAimed, 2))) {
+      : pool_(pool),
+        reclaimer_(reclaimer),
+        bucket_count_(std::bit_ceil(std::max<std::size_t>(entries / kSlotsAimed, 2))) {
     void* range = ::mmap(nullptr, bucket_count_ * sizeof(Bucket), PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) return;
     ::madvise(range, bucket_count_ * sizeof(Bucket), MADV_HUGEPAGE);  // advice: a refusal costs speed only
-    buckets_ = static_cast<Bucket*>(range);  // zero pages are valid, empty buckets
+    buckets_ = static_cast<Bucket*>(range);                           // zero pages are valid, empty buckets
   }
   /// Everything still in the table is released. No other thread may use it any more.
   ~BasicTable() {
@@ -219,7 +221,8 @@ class BasicTable {
       collect_real(buckets_[index], seen);
       for (Entry* entry : seen) {
         const bool superseded = std::any_of(seen.begin(), seen.end(), [&](const Entry* other) {
-          return other->sequence > entry->sequence && other->table_id == entry->table_id && other->key() == entry->key();
+          return other->sequence > entry->sequence && other->table_id == entry->table_id &&
+                 other->key() == entry->key();
         });
         if (!superseded) visit(*entry);
       }
@@ -250,7 +253,9 @@ class BasicTable {
   [[nodiscard]] std::uint64_t word_of(std::uint64_t hash, const Entry* entry) const noexcept {
     return tag_of(hash) << 48 | pool_.offset_of(entry);
   }
-  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(static_cast<std::uint32_t>(word)); }
+  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept {
+    return pool_.at(static_cast<std::uint32_t>(word));
+  }
   [[nodiscard]] Entry* at(std::uint32_t link) const noexcept {
     const std::uint32_t offset = link & ~kRemoved;
     return offset == 0 ? nullptr : pool_.at(offset);
@@ -274,7 +279,8 @@ class BasicTable {
         consider(found, entry_of(word), index, word, key, except);
       }
       for_each_chained(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
-      if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found)) return found;
+      if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found))
+        return found;
     }
   }
   void consider(Found& found, Entry* entry, std::uint32_t slot, std::uint64_t word, const Key& key,
@@ -295,7 +301,8 @@ class BasicTable {
   }
   [[nodiscard]] bool is_chained(Bucket& bucket, const Entry* entry) const noexcept {
     bool chained = false;
-    for_each_chained(bucket.control.load(std::memory_order_seq_cst), [&](const Entry* each) { chained |= each == entry; });
+    for_each_chained(bucket.control.load(std::memory_order_seq_cst),
+                     [&](const Entry* each) { chained |= each == entry; });
     return chained;
   }
 
@@ -390,7 +397,8 @@ class BasicTable {
         remove_from_chain(bucket, lowest.entry);
       } else {
         std::uint64_t expected = lowest.word;
-        if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) reclaimer_.retire(lowest.entry);
+        if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst))
+          reclaimer_.retire(lowest.entry);
       }
     }
   }
@@ -422,7 +430,8 @@ class BasicTable {
           control = new_control;
         } else {
           std::uint32_t expected = pool_.offset_of(entry);
-          unlinked = previous->chain_next.compare_exchange_strong(expected, next & ~kRemoved, std::memory_order_seq_cst);
+          unlinked =
+              previous->chain_next.compare_exchange_strong(expected, next & ~kRemoved, std::memory_order_seq_cst);
         }
         if (!unlinked) {
           again = true;  // another thread changed the chain here: it, or the next round, takes care
@@ -471,16 +480,18 @@ class BasicTable {
   }
   void prefetch_entries(Bucket& bucket) const noexcept {
     for (Slot& slot : bucket.slots) {
-      if (const std::uint64_t word = slot.load(std::memory_order_relaxed)) __builtin_prefetch(entry_of(word));  // a hint only
+      if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
+        __builtin_prefetch(entry_of(word));  // a hint only
     }
   }
 
   void release_all(Bucket& bucket) noexcept {
     for (Slot& slot : bucket.slots) {
-      if (const std::uint64_t word = slot.load(std::memory_order_relaxed)) pool_.release(entry_of(word));  // no other thread is left
+      if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
+        pool_.release(entry_of(word));  // no other thread is left
     }
     for (Entry* entry = head_of(bucket.control.load(std::memory_order_relaxed)); entry != nullptr;) {  // the same
-      Entry* const next = at(entry->chain_next.load(std::memory_order_relaxed));                        // the same
+      Entry* const next = at(entry->chain_next.load(std::memory_order_relaxed));                       // the same
       pool_.release(entry);
       entry = next;
     }

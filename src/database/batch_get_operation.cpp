@@ -184,7 +184,8 @@ BatchGetOperation::BatchGetOperation(detail::EngineHandle engine, std::span<cons
     detail::Immediate outcome{absl::StatusCode::kFailedPrecondition, "there is no database in this handle"};
     if (this->engine() != nullptr) outcome = this->engine()->check_key(key);
     const bool valid = outcome.code == absl::StatusCode::kOk;
-    state_->keys.push_back({state_->bytes.size(), key.size(), valid ? base::hash_key(store::kMainTable, key) : 0, valid});
+    state_->keys.push_back(
+        {state_->bytes.size(), key.size(), valid ? base::hash_key(store::kMainTable, key) : 0, valid});
     state_->bytes.append(key);
     state_->results.emplace_back(absl::Status(valid ? absl::StatusCode::kUnknown : outcome.code, outcome.message));
   }

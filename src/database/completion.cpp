@@ -18,8 +18,7 @@ static_assert(alignof(Completion) <= kBlockPrefix);
 void run_completion(Work* work) noexcept {
   auto* completion = static_cast<Completion*>(work);
   // (C1) acq_rel: what the completer wrote is visible to the resumed side, and an abandoning side is done with it.
-  const Completion::State before =
-      completion->state.exchange(Completion::State::kDelivered, std::memory_order_acq_rel);
+  const Completion::State before = completion->state.exchange(Completion::State::kDelivered, std::memory_order_acq_rel);
   DICTSQLITE_ASSERT(before != Completion::State::kDelivered, "a completion is delivered once [I5]");
   if (before == Completion::State::kWaiting) completion->resume(completion->context);
   release(completion);
@@ -79,7 +78,7 @@ void wait(Completion* completion) noexcept {
 void signal(void* context) noexcept {
   auto* completion = static_cast<Completion*>(context);
   completion->signal.store(1, std::memory_order_release);  // (C3)
-  completion->signal.notify_one();  // the completer's reference keeps it
+  completion->signal.notify_one();                         // the completer's reference keeps it
 }
 
 }  // namespace dictsqlite::detail

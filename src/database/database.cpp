@@ -18,9 +18,7 @@ using entry::EntryKind;
 namespace {
 
 // A handle for one operation: empty if the database handle is.
-EngineHandle handle_of(const EngineHandle& owner) noexcept {
-  return owner ? owner.get()->spread() : EngineHandle();
-}
+EngineHandle handle_of(const EngineHandle& owner) noexcept { return owner ? owner.get()->spread() : EngineHandle(); }
 
 // The end of the owner's hold on an engine.
 void close_owned(EngineHandle& engine) noexcept {
@@ -78,7 +76,9 @@ absl::Status Database::set(std::string_view key, std::string_view value, WriteOp
   return set_async(key, value, options).wait();
 }
 absl::Status Database::erase(std::string_view key, WriteOptions options) { return erase_async(key, options).wait(); }
-absl::Status Database::write(const WriteBatch& batch, WriteOptions options) { return write_async(batch, options).wait(); }
+absl::Status Database::write(const WriteBatch& batch, WriteOptions options) {
+  return write_async(batch, options).wait();
+}
 absl::StatusOr<Value> Database::get(std::string_view key) { return get_async(key).wait(); }
 absl::StatusOr<bool> Database::contains(std::string_view key) { return contains_async(key).wait(); }
 std::vector<absl::StatusOr<Value>> Database::batch_get(std::span<const std::string_view> keys) {

@@ -57,8 +57,9 @@ Engine::Engine(const Options& options)
       cache_(options.cache_bytes, options.unapplied_bytes),
       path_({.ring_capacity = options.ring_capacity,
              // Without a disk the ring only passes through: the cache itself is the bound.
-             .unapplied_bytes = options.persist_mode == PersistMode::kMemory ? options.cache_bytes + options.unapplied_bytes
-                                                                             : options.unapplied_bytes,
+             .unapplied_bytes = options.persist_mode == PersistMode::kMemory
+                                    ? options.cache_bytes + options.unapplied_bytes
+                                    : options.unapplied_bytes,
              .memory_only = options.persist_mode == PersistMode::kMemory,
              .refuse_on_disk_full = options.disk_full == DiskFull::kRefuse},
             cache_, watermarks_),
@@ -122,7 +123,8 @@ void Engine::shutdown() noexcept {
   if (started_) {
     if (begin_close()) {
       const EngineHandle self = spread();
-      Completion* completion = new_completion(self, inline_executor(), [](void*) noexcept {}, nullptr);
+      Completion* completion = new_completion(
+          self, inline_executor(), [](void*) noexcept {}, nullptr);
       DICTSQLITE_ASSERT(completion != nullptr, "no memory to close the database");
       release(completion);  // nobody takes the outcome: what matters is the flusher's end
       if (!wait_for(completion, flush::WaitFor::kClosed, 0)) release(completion);
@@ -182,7 +184,8 @@ void Engine::collect_rows(const store::KeyRange& range, std::vector<store::Scann
   path_.parked().resume();
   static_cast<void>(path_.gate().unhold());
   path_.doorbell().ring();
-  std::sort(rows.begin(), rows.end(), [](const store::ScannedRow& a, const store::ScannedRow& b) { return a.key < b.key; });
+  std::sort(rows.begin(), rows.end(),
+            [](const store::ScannedRow& a, const store::ScannedRow& b) { return a.key < b.key; });
 }
 
 Stats Engine::stats() noexcept {

@@ -59,7 +59,9 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   [[nodiscard]] load::Loader& loader() noexcept { return loader_; }
   [[nodiscard]] const flush::Watermarks& watermarks() const noexcept { return watermarks_; }
   [[nodiscard]] const base::Failure& failure() const noexcept { return failure_; }
-  [[nodiscard]] Executor default_executor() noexcept { return options_.executor ? options_.executor : resume_.executor(); }
+  [[nodiscard]] Executor default_executor() noexcept {
+    return options_.executor ? options_.executor : resume_.executor();
+  }
 
   /// Hands a completion to the flusher. False if it has ended: the completion stays the caller's.
   [[nodiscard]] bool wait_for(Completion* completion, flush::WaitFor kind, std::uint64_t sequence) noexcept;
@@ -108,7 +110,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   task::ResumeThread resume_;
   load::Loader loader_;
   flush::Flusher flusher_;
-  task::Parker ended_;               // unparked by the flusher's end; shutdown() parks
+  task::Parker ended_;  // unparked by the flusher's end; shutdown() parks
 };
 
 }  // namespace dictsqlite::detail

@@ -118,12 +118,14 @@ WriteOperation make_write(EngineHandle handle, const WriteBatch& batch, WriteOpt
   if (batch.empty()) return refuse(std::move(handle), absl::StatusCode::kOk, {});
   const Options& limits = engine->options();
   if (batch.size() > limits.batch_rows_max) {
-    return refuse(std::move(handle), absl::StatusCode::kInvalidArgument,
-                  absl::StrCat("the batch has ", batch.size(), " writes; Options::batch_rows_max is ", limits.batch_rows_max));
+    return refuse(
+        std::move(handle), absl::StatusCode::kInvalidArgument,
+        absl::StrCat("the batch has ", batch.size(), " writes; Options::batch_rows_max is ", limits.batch_rows_max));
   }
   if (batch.bytes() > limits.batch_bytes_max) {
-    return refuse(std::move(handle), absl::StatusCode::kInvalidArgument,
-                  absl::StrCat("the batch has ", batch.bytes(), " bytes; Options::batch_bytes_max is ", limits.batch_bytes_max));
+    return refuse(
+        std::move(handle), absl::StatusCode::kInvalidArgument,
+        absl::StrCat("the batch has ", batch.bytes(), " bytes; Options::batch_bytes_max is ", limits.batch_bytes_max));
   }
   for (std::size_t index = 0; index < batch.size(); ++index) {
     const WriteBatch::Row row = batch.row(index);

@@ -33,15 +33,19 @@ std::uint64_t count_of(Duration duration) {
 absl::Status check_path(const Options& options) {
   if (options.persist_mode == PersistMode::kMemory) return absl::OkStatus();
   if (options.path.empty()) return absl::InvalidArgumentError("Options::path is empty");
-  if (options.path.find('\0') != std::string::npos) return absl::InvalidArgumentError("Options::path contains a NUL byte");
+  if (options.path.find('\0') != std::string::npos)
+    return absl::InvalidArgumentError("Options::path contains a NUL byte");
   return absl::OkStatus();
 }
 
 absl::Status check_enums(const Options& options) {
-  if (options.persist_mode > PersistMode::kWriteThrough) return absl::InvalidArgumentError("Options::persist_mode is no PersistMode");
-  if (options.journal != Journal::kOff) return absl::InvalidArgumentError("Options::journal can only be kOff in this version");
+  if (options.persist_mode > PersistMode::kWriteThrough)
+    return absl::InvalidArgumentError("Options::persist_mode is no PersistMode");
+  if (options.journal != Journal::kOff)
+    return absl::InvalidArgumentError("Options::journal can only be kOff in this version");
   if (options.disk_full > DiskFull::kRefuse) return absl::InvalidArgumentError("Options::disk_full is no DiskFull");
-  if (options.io_backend > IoBackendChoice::kThreads) return absl::InvalidArgumentError("Options::io_backend is no IoBackendChoice");
+  if (options.io_backend > IoBackendChoice::kThreads)
+    return absl::InvalidArgumentError("Options::io_backend is no IoBackendChoice");
   return absl::OkStatus();
 }
 
@@ -75,8 +79,10 @@ absl::Status check_options(const Options& options) {
   };
   for (const Range& range : ranges) status.Update(check(range));
   if (!status.ok()) return status;
-  if (!std::has_single_bit(options.ring_capacity)) return absl::InvalidArgumentError("Options::ring_capacity is no power of two");
-  if (!std::has_single_bit(options.page_bytes)) return absl::InvalidArgumentError("Options::page_bytes is no power of two");
+  if (!std::has_single_bit(options.ring_capacity))
+    return absl::InvalidArgumentError("Options::ring_capacity is no power of two");
+  if (!std::has_single_bit(options.page_bytes))
+    return absl::InvalidArgumentError("Options::page_bytes is no power of two");
   // A write that can never be admitted would wait for ever. What entries take beyond key and value is bounded by twice
   // their bytes and a small constant each.
   const std::uint64_t budget = options.unapplied_bytes;

@@ -75,7 +75,8 @@ bool WriteOperation::suspend(detail::Completion* completion) noexcept {
 
 WriteOperation::Result WriteOperation::take() noexcept {
   if (immediate_.code != absl::StatusCode::kOk) {
-    return message_.empty() ? absl::Status(immediate_.code, immediate_.message) : absl::Status(immediate_.code, message_);
+    return message_.empty() ? absl::Status(immediate_.code, immediate_.message)
+                            : absl::Status(immediate_.code, message_);
   }
   if (completion() != nullptr) return detail::make_status(completion()->code, completion()->message);
   return absl::OkStatus();

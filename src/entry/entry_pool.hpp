@@ -42,7 +42,8 @@ class BasicEntryPool {
                             std::int64_t expires_at) noexcept {
     const bool outside = kind == EntryKind::kSet && Entry::kHeaderBytes + key.size() + value.size() > kEntryInsideMax;
     const bool word = outside || kind >= EntryKind::kPending;
-    const std::size_t bytes = Entry::kHeaderBytes + (word ? sizeof(void*) : 0) + key.size() + (outside ? 0 : value.size());
+    const std::size_t bytes =
+        Entry::kHeaderBytes + (word ? sizeof(void*) : 0) + key.size() + (outside ? 0 : value.size());
     void* block = allocate_block(bytes);
     if (block == nullptr) return nullptr;
     char* outside_value = nullptr;
@@ -67,7 +68,8 @@ class BasicEntryPool {
     entry->visited.store(0, std::memory_order_relaxed);  // nobody else has the entry yet
     if (word) entry->set_word(outside_value);
     if (!key.empty()) std::memcpy(entry->key_data(), key.data(), key.size());
-    if (!value.empty()) std::memcpy(outside ? outside_value : entry->key_data() + key.size(), value.data(), value.size());
+    if (!value.empty())
+      std::memcpy(outside ? outside_value : entry->key_data() + key.size(), value.data(), value.size());
     return entry;
   }
 

@@ -74,7 +74,8 @@ class BasicSlab {
  public:
   /// Reserves address space for `bytes` of blocks (rounded up to spans, at most kSlabBytesMax). Check valid().
   explicit BasicSlab(std::size_t bytes) noexcept {
-    span_count_ = static_cast<std::uint32_t>((bytes + kSpanBytes - 1) / kSpanBytes + 1);  // span 0 stays unused: offset 0 is "none"
+    span_count_ = static_cast<std::uint32_t>((bytes + kSpanBytes - 1) / kSpanBytes +
+                                             1);  // span 0 stays unused: offset 0 is "none"
     range_bytes_ = std::size_t{span_count_} * kSpanBytes;
     if (range_bytes_ > kSlabBytesMax) return;
     void* range = reserve(range_bytes_);
@@ -122,7 +123,8 @@ class BasicSlab {
       span = take_span(size_class);
       if (span == 0) return nullptr;
       std::uint32_t none = 0;
-      if (!current.compare_exchange_strong(none, span, std::memory_order_acq_rel)) push(partial_[size_class], span);  // (S3)
+      if (!current.compare_exchange_strong(none, span, std::memory_order_acq_rel))
+        push(partial_[size_class], span);  // (S3)
     }
   }
 
@@ -139,7 +141,8 @@ class BasicSlab {
       link_of(block).store(State::head(old_state), std::memory_order_relaxed);  // published by (S1)
       const std::uint64_t new_state = State::make(index, State::free_count(old_state) + 1, State::carved(old_state),
                                                   size_class, State::kListed, State::tag(old_state) + 1);
-      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_relaxed)) break;  // (S1)
+      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_relaxed))
+        break;  // (S1)
     }
     if (State::listed(old_state) == 0) push(partial_[size_class], span_index);
     stripes_[base::thread_stripe() % kStripes].used_bytes.fetch_sub(
@@ -147,7 +150,8 @@ class BasicSlab {
   }
 
   [[nodiscard]] BlockOffset offset_of(const void* block) const noexcept {
-    return static_cast<BlockOffset>(static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) / kBlockUnit);
+    return static_cast<BlockOffset>(static_cast<std::size_t>(static_cast<const std::byte*>(block) - base_) /
+                                    kBlockUnit);
   }
   [[nodiscard]] void* at(BlockOffset offset) const noexcept { return base_ + std::size_t{offset} * kBlockUnit; }
 
@@ -175,9 +179,15 @@ class BasicSlab {
              std::uint64_t{size_class} << 29 | listed << 35 | tag << 36;
     }
     static constexpr std::uint32_t head(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s & 0x1FF); }
-    static constexpr std::uint32_t free_count(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s >> 9 & 0x3FF); }
-    static constexpr std::uint32_t carved(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s >> 19 & 0x3FF); }
-    static constexpr std::uint32_t size_class(std::uint64_t s) noexcept { return static_cast<std::uint32_t>(s >> 29 & 0x3F); }
+    static constexpr std::uint32_t free_count(std::uint64_t s) noexcept {
+      return static_cast<std::uint32_t>(s >> 9 & 0x3FF);
+    }
+    static constexpr std::uint32_t carved(std::uint64_t s) noexcept {
+      return static_cast<std::uint32_t>(s >> 19 & 0x3FF);
+    }
+    static constexpr std::uint32_t size_class(std::uint64_t s) noexcept {
+      return static_cast<std::uint32_t>(s >> 29 & 0x3F);
+    }
     static constexpr std::uint64_t listed(std::uint64_t s) noexcept { return s >> 35 & 1; }
     static constexpr std::uint64_t tag(std::uint64_t s) noexcept { return s >> 36; }
   };
@@ -223,15 +233,18 @@ class BasicSlab {
       void* block = nullptr;
       if (free_count > 0) {
         block = block_at(span_index, size_class, State::head(old_state));
-        const std::uint32_t next = link_of(block).load(std::memory_order_relaxed) & 0x1FF;  // stale only if the CAS fails
-        new_state = State::make(next, free_count - 1, carved, size_class, State::listed(old_state), State::tag(old_state) + 1);
+        const std::uint32_t next =
+            link_of(block).load(std::memory_order_relaxed) & 0x1FF;  // stale only if the CAS fails
+        new_state =
+            State::make(next, free_count - 1, carved, size_class, State::listed(old_state), State::tag(old_state) + 1);
       } else if (carved < blocks_per_span(size_class)) {
         block = block_at(span_index, size_class, carved);
         new_state = State::make(0, 0, carved + 1, size_class, State::listed(old_state), State::tag(old_state) + 1);
       } else {
         return nullptr;
       }
-      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acquire, std::memory_order_acquire)) return block;  // (S2)
+      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acquire, std::memory_order_acquire))
+        return block;  // (S2)
     }
   }
 
@@ -244,8 +257,10 @@ class BasicSlab {
         push(partial_[size_class], span_index);  // a block came back meanwhile
         return;
       }
-      const std::uint64_t new_state = State::make(0, 0, State::carved(old_state), size_class, 0, State::tag(old_state) + 1);
-      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_relaxed)) return;  // (S1)
+      const std::uint64_t new_state =
+          State::make(0, 0, State::carved(old_state), size_class, 0, State::tag(old_state) + 1);
+      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_relaxed))
+        return;  // (S1)
     }
   }
 
@@ -290,7 +305,8 @@ class BasicSlab {
     while (State::free_count(old_state) == State::carved(old_state)) {
       // "All carved, none free" of a class without blocks: take_block() finds nothing whatever it expects.
       const std::uint64_t new_state = State::make(0, 0, 0x3FF, 0x3F, State::kListed, State::tag(old_state) + 1);
-      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_acquire)) return true;
+      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acq_rel, std::memory_order_acquire))
+        return true;
     }
     return false;
   }
@@ -300,7 +316,8 @@ class BasicSlab {
     for (;;) {
       spans_[span_index].next.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);  // published by (S4)
       const std::uint64_t new_head = span_index | ((head >> 32) + 1) << 32;
-      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_release, std::memory_order_relaxed)) return;  // (S4)
+      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_release, std::memory_order_relaxed))
+        return;  // (S4)
     }
   }
   [[nodiscard]] std::uint32_t pop(Stack& stack) noexcept {
@@ -308,16 +325,19 @@ class BasicSlab {
     for (;;) {
       const auto first = static_cast<std::uint32_t>(head);
       if (first == 0) return 0;
-      const std::uint64_t next = spans_[first].next.load(std::memory_order_relaxed);  // stale only if the CAS fails on the tag
+      const std::uint64_t next =
+          spans_[first].next.load(std::memory_order_relaxed);  // stale only if the CAS fails on the tag
       const std::uint64_t new_head = next | ((head >> 32) + 1) << 32;
-      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_acquire, std::memory_order_acquire)) return first;  // (S4)
+      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_acquire, std::memory_order_acquire))
+        return first;  // (S4)
     }
   }
   [[nodiscard]] std::uint32_t pop_all(Stack& stack) noexcept {
     std::uint64_t head = stack.head.load(std::memory_order_acquire);  // (S4)
     while (static_cast<std::uint32_t>(head) != 0) {
       const std::uint64_t new_head = ((head >> 32) + 1) << 32;
-      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_acquire, std::memory_order_acquire)) {  // (S4)
+      if (stack.head.compare_exchange_weak(head, new_head, std::memory_order_acquire,
+                                           std::memory_order_acquire)) {  // (S4)
         return static_cast<std::uint32_t>(head);
       }
     }

@@ -14,22 +14,22 @@ namespace dictsqlite::flush {
 /// What the flusher sees when it decides.
 struct FlushView {
   base::Instant now{};
-  std::size_t waiting_rows = 0;              // drained, not applied
-  base::Instant oldest_waiting{};            // when the first of them was drained
-  bool asked_to_apply = false;               // somebody waits for a write that is not applied
-  bool under_pressure = false;               // writers are parked, or most of the budget is used
+  std::size_t waiting_rows = 0;    // drained, not applied
+  base::Instant oldest_waiting{};  // when the first of them was drained
+  bool asked_to_apply = false;     // somebody waits for a write that is not applied
+  bool under_pressure = false;     // writers are parked, or most of the budget is used
   bool closing = false;
-  base::Instant retry_after{};               // no applying before: the disk was full
+  base::Instant retry_after{};  // no applying before: the disk was full
 
-  bool unsynced = false;                     // something is applied and not durable
-  base::Instant oldest_unsynced{};           // since when
-  bool asked_to_sync = false;                // somebody waits for an applied write to be durable
+  bool unsynced = false;            // something is applied and not durable
+  base::Instant oldest_unsynced{};  // since when
+  bool asked_to_sync = false;       // somebody waits for an applied write to be durable
   bool sync_in_flight = false;
 
   std::uint64_t wal_bytes = 0;
-  std::uint64_t wal_bytes_blocked = 0;       // size of the log when a reader last kept it from being emptied
-  base::Instant last_activity{};             // last time anything was applied
-  bool wal_holds_frames = false;             // a checkpoint would have something to copy
+  std::uint64_t wal_bytes_blocked = 0;  // size of the log when a reader last kept it from being emptied
+  base::Instant last_activity{};        // last time anything was applied
+  bool wal_holds_frames = false;        // a checkpoint would have something to copy
 };
 
 struct FlushPolicy {
@@ -64,10 +64,12 @@ struct FlushPolicy {
     base::Instant next = base::kNever;
     if (view.waiting_rows > 0) {
       if (view.now < view.retry_after) next = std::min(next, view.retry_after);
-      if (mode != PersistMode::kLazy) next = std::min(next, std::max(view.oldest_waiting + flush_interval, view.retry_after));
+      if (mode != PersistMode::kLazy)
+        next = std::min(next, std::max(view.oldest_waiting + flush_interval, view.retry_after));
     }
     if (view.unsynced && !view.sync_in_flight) next = std::min(next, view.oldest_unsynced + flush_interval);
-    if (view.wal_holds_frames && !view.sync_in_flight && view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked) {
+    if (view.wal_holds_frames && !view.sync_in_flight && view.waiting_rows == 0 &&
+        view.wal_bytes > view.wal_bytes_blocked) {
       next = std::min(next, view.last_activity + flush_interval);
     }
     return next;

@@ -37,7 +37,8 @@ Flusher::Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache
 Flusher::~Flusher() { join(); }
 
 absl::Status Flusher::start() {
-  return thread_.start("dictsql-flush", [](void* self) noexcept { static_cast<Flusher*>(self)->run(); }, this);
+  return thread_.start(
+      "dictsql-flush", [](void* self) noexcept { static_cast<Flusher*>(self)->run(); }, this);
 }
 
 void Flusher::join() noexcept {
@@ -70,13 +71,14 @@ void Flusher::run() noexcept {
 }
 
 absl::Status Flusher::open() {
-  absl::StatusOr<io::OpenedBackend> opened = io::open_backend(
-      config_.memory_only ? io::BackendChoice::kThreads : config_.backend, config_.probe_directory);
+  absl::StatusOr<io::OpenedBackend> opened =
+      io::open_backend(config_.memory_only ? io::BackendChoice::kThreads : config_.backend, config_.probe_directory);
   if (!opened.ok()) return opened.status();
   backend_ = std::move(opened->backend);
   counters_.on_uring.store(backend_->name() == "uring", std::memory_order_relaxed);  // a statistic
   if (!opened->fallback_reason.empty()) host_.emit(EventKind::kIoBackendFallback, opened->fallback_reason);
-  path_.doorbell().set_waker({backend_.get(), [](void* backend) noexcept { static_cast<io::IoBackend*>(backend)->wake(); }});
+  path_.doorbell().set_waker(
+      {backend_.get(), [](void* backend) noexcept { static_cast<io::IoBackend*>(backend)->wake(); }});
   if (!config_.memory_only) {
     absl::StatusOr<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::open(config_.store);
     if (!store.ok()) return store.status();
@@ -252,9 +254,9 @@ void Flusher::applied_up_to(std::uint64_t sequence, std::size_t writes, std::siz
   const base::Instant now = clock_.now();
   if (watermarks_.applied.value() == watermarks_.durable.value()) oldest_unsynced_ = now;
   watermarks_.applied.raise(sequence);
-  counters_.transactions.fetch_add(1, std::memory_order_relaxed);        // a statistic
-  counters_.rows_applied.fetch_add(rows, std::memory_order_relaxed);     // a statistic
-  counters_.writes_applied.fetch_add(writes, std::memory_order_relaxed); // a statistic
+  counters_.transactions.fetch_add(1, std::memory_order_relaxed);         // a statistic
+  counters_.rows_applied.fetch_add(rows, std::memory_order_relaxed);      // a statistic
+  counters_.writes_applied.fetch_add(writes, std::memory_order_relaxed);  // a statistic
   std::size_t bytes = 0;
   for (std::size_t index = 0; index < writes; ++index) {
     Entry* write = staged_[index];
@@ -325,8 +327,10 @@ void Flusher::checkpoint() {
     all_durable();
     return;
   }
-  if (wal_bytes_blocked_ == 0) host_.emit(EventKind::kCheckpointBlocked, "a reader keeps the write-ahead log from being emptied");
-  wal_bytes_blocked_ = std::max<std::uint64_t>(counters_.wal_bytes.load(std::memory_order_relaxed), 1);  // our own counter
+  if (wal_bytes_blocked_ == 0)
+    host_.emit(EventKind::kCheckpointBlocked, "a reader keeps the write-ahead log from being emptied");
+  wal_bytes_blocked_ =
+      std::max<std::uint64_t>(counters_.wal_bytes.load(std::memory_order_relaxed), 1);  // our own counter
 }
 
 void Flusher::all_durable() noexcept {
@@ -341,7 +345,8 @@ void Flusher::fail(const absl::Status& status) {
   host_.emit(EventKind::kFailed, failure_.sentence());
   // The cache keeps what it has: entries above `applied` are never evicted, and reads go on.
   for (Entry* write : staged_) {
-    path_.admission().give_back(WritePath::footprint(*write));  // so that whoever is parked reaches the ring, and its refusal
+    path_.admission().give_back(
+        WritePath::footprint(*write));  // so that whoever is parked reaches the ring, and its refusal
     release_write(write);
   }
   staged_.clear();
@@ -357,7 +362,8 @@ bool Flusher::close_step() {
   ring::WriteRing& ring = path_.ring();
   const bool give_up = give_up_.load(std::memory_order_seq_cst);
   if (give_up && !failure_.failed() && !staged_.empty()) {
-    fail(absl::DeadlineExceededError(absl::StrCat("closing took too long; ", staged_rows_, " writes were not written")));
+    fail(
+        absl::DeadlineExceededError(absl::StrCat("closing took too long; ", staged_rows_, " writes were not written")));
     return false;
   }
   if (path_.parked().count() != 0 && !give_up) return false;
@@ -414,8 +420,9 @@ FlushView Flusher::view() const {
   look.retry_after = retry_after_;
   look.unsynced = applied != durable;
   look.oldest_unsynced = oldest_unsynced_;
-  look.asked_to_sync = look.unsynced && ((waiters_.any(WaitFor::kDurable) && waiters_.nearest(WaitFor::kDurable) <= applied) ||
-                                         (waiters_.any(WaitFor::kSettled) && waiters_.nearest(WaitFor::kSettled) <= applied));
+  look.asked_to_sync =
+      look.unsynced && ((waiters_.any(WaitFor::kDurable) && waiters_.nearest(WaitFor::kDurable) <= applied) ||
+                        (waiters_.any(WaitFor::kSettled) && waiters_.nearest(WaitFor::kSettled) <= applied));
   look.sync_in_flight = sync_in_flight_;
   if (store_ != nullptr) {
     const store::StoreCounters counters = store_->writer().counters();

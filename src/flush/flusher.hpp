@@ -142,16 +142,16 @@ class Flusher {
   std::unique_ptr<io::IoBackend> backend_;
   std::unique_ptr<store::SqliteStore> store_;
   Fold fold_;
-  std::vector<entry::Entry*> staged_;         // drained, not applied; one reference each
+  std::vector<entry::Entry*> staged_;  // drained, not applied; one reference each
   std::size_t staged_rows_ = 0;
   base::Instant oldest_waiting_{};
   base::Instant oldest_unsynced_{};
   base::Instant last_activity_{};
   base::Instant retry_after_{};
-  std::uint64_t attempted_sequence_ = 0;      // the last one that was ever in a transaction
-  std::uint64_t sync_target_ = 0;             // what the sync in flight covers
+  std::uint64_t attempted_sequence_ = 0;  // the last one that was ever in a transaction
+  std::uint64_t sync_target_ = 0;         // what the sync in flight covers
   std::uint64_t wal_bytes_blocked_ = 0;
-  std::uint64_t parked_seen_ = 0;             // parked writes that could not be moved in at the last try
+  std::uint64_t parked_seen_ = 0;  // parked writes that could not be moved in at the last try
   bool sync_in_flight_ = false;
   bool closing_ = false;
   bool finished_ = false;

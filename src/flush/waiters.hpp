@@ -33,7 +33,8 @@ class Waiters {
     do {
       if (first == closed()) return false;
       completion->next_waiter = first;
-    } while (!new_.compare_exchange_weak(first, completion, std::memory_order_seq_cst, std::memory_order_relaxed));  // (Q1)
+    } while (
+        !new_.compare_exchange_weak(first, completion, std::memory_order_seq_cst, std::memory_order_relaxed));  // (Q1)
     return true;
   }
   [[nodiscard]] bool has_new() const noexcept { return new_.load(std::memory_order_seq_cst) != nullptr; }  // (Q2)

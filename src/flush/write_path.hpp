@@ -56,7 +56,7 @@ class WritePath {
   struct Limits {
     std::size_t ring_capacity;
     std::size_t unapplied_bytes;
-    bool memory_only;        // full is an error, and nothing is evicted
+    bool memory_only;  // full is an error, and nothing is evicted
     bool refuse_on_disk_full;
   };
 

@@ -36,8 +36,8 @@ class IoBackend {
   virtual ~IoBackend() = default;
 
   /// Waits for every request in flight and drops its completion. The owner thread's last call: afterwards others may
-  /// still wake() a sleeper that is no more, and any thread may destroy the object. The destructor does it, on the owner
-  /// thread, if it was not done.
+  /// still wake() a sleeper that is no more, and any thread may destroy the object. The destructor does it, on the
+  /// owner thread, if it was not done.
   virtual void finish() noexcept = 0;
 
   /// Starts fdatasync(fd). Completion: 0 or -errno. At most one sync may be in flight per file: of two

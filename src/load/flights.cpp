@@ -94,7 +94,8 @@ bool Flights::queue(Flight* flight) noexcept {
   do {
     if (first == closed()) return false;
     flight->next = first;
-  } while (!queued_.compare_exchange_weak(first, flight, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L1)
+  } while (
+      !queued_.compare_exchange_weak(first, flight, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L1)
   doorbell_.ring();
   return true;
 }

@@ -45,8 +45,7 @@ enum class MissOutcome : std::uint8_t {
 
 class Flights {
  public:
-  Flights(cache::Cache& cache, const base::Watermark& applied, std::size_t flights_max,
-          io::Doorbell& doorbell)
+  Flights(cache::Cache& cache, const base::Watermark& applied, std::size_t flights_max, io::Doorbell& doorbell)
       : cache_(cache), applied_(applied), flights_max_(flights_max), doorbell_(doorbell) {}
 
   /// Reads a key that was not in the table a moment ago. kResourceExhausted in the outcome if memory is short.
@@ -66,8 +65,12 @@ class Flights {
   /// Starts misses that waited for a flight to become free. The loader calls it after landing some.
   void admit_parked() noexcept;
 
-  [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_.load(std::memory_order_relaxed); }  // a gauge
-  [[nodiscard]] std::uint64_t joined() const noexcept { return joined_.load(std::memory_order_relaxed); }        // a statistic
+  [[nodiscard]] std::uint64_t in_flight() const noexcept {
+    return in_flight_.load(std::memory_order_relaxed);
+  }  // a gauge
+  [[nodiscard]] std::uint64_t joined() const noexcept {
+    return joined_.load(std::memory_order_relaxed);
+  }  // a statistic
 
   /// Sets a read's outcome from what is known of its key. The caller holds a guard or a reference.
   void answer(detail::Completion* completion, entry::Entry& entry) const noexcept;

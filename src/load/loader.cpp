@@ -52,7 +52,8 @@ absl::Status Loader::start(store::SqliteStore* store) {
     if (!reader.ok()) return reader.status();
     reader_ = *std::move(reader);
   }
-  return thread_.start("dictsql-load", [](void* self) noexcept { static_cast<Loader*>(self)->run(); }, this);
+  return thread_.start(
+      "dictsql-load", [](void* self) noexcept { static_cast<Loader*>(self)->run(); }, this);
 }
 
 void Loader::stop() noexcept {
@@ -140,8 +141,8 @@ void Loader::load_keys(std::span<Flight* const> firsts) {
     flight->out_of_memory = flight->loaded == nullptr;
   };
   const absl::StatusOr<store::StoreReader::LoadResult> result = reader_->load(table_id, keys_, found);
-  counters_.groups.fetch_add(1, std::memory_order_relaxed);           // a statistic
-  counters_.loads.fetch_add(firsts.size(), std::memory_order_relaxed);  // a statistic
+  counters_.groups.fetch_add(1, std::memory_order_relaxed);                                  // a statistic
+  counters_.loads.fetch_add(firsts.size(), std::memory_order_relaxed);                       // a statistic
   if (result.ok()) counters_.queries.fetch_add(result->queries, std::memory_order_relaxed);  // a statistic
   for (std::size_t index = 0; index < firsts.size(); ++index) {
     Flight* flight = firsts[index];
@@ -182,7 +183,8 @@ bool Loader::queue_scan(Session* scan) noexcept {
   do {
     if (first == closed_queue()) return false;
     scan->next = first;
-  } while (!scan_queue_.compare_exchange_weak(first, scan, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L3)
+  } while (
+      !scan_queue_.compare_exchange_weak(first, scan, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L3)
   doorbell_.ring();
   return true;
 }
@@ -250,7 +252,8 @@ Loader::OpenScan* Loader::open_scan(Session* session) {
   return &scans_.back();
 }
 
-// Ends the scans that were dropped or are open for too long. A session that still wants rows learns it at its next fetch.
+// Ends the scans that were dropped or are open for too long. A session that still wants rows learns it at its next
+// fetch.
 void Loader::end_scans(bool all) {
   if (scans_.empty()) return;
   const base::Instant now = clock_.now();

@@ -23,14 +23,14 @@ struct ScanNextOperation::State {
   // Set when the scan is made.
   store::KeyRange range;
   store::ScanOrder order = store::ScanOrder::kForward;
-  std::size_t rows_left = 0;       // by ScanOptions::limit
+  std::size_t rows_left = 0;  // by ScanOptions::limit
 
   // The user's side.
   std::vector<store::ScannedRow> rows;  // fetched, not handed out yet from `position` on
   std::size_t position = 0;
-  std::string last_key;            // the last one handed out
-  bool started = false;            // the first fetch was asked for
-  bool exhausted = false;          // nothing behind `rows`
+  std::string last_key;    // the last one handed out
+  bool started = false;    // the first fetch was asked for
+  bool exhausted = false;  // nothing behind `rows`
   absl::StatusCode code = absl::StatusCode::kOk;
   std::string message;
 
@@ -39,7 +39,7 @@ struct ScanNextOperation::State {
   detail::Completion* completion = nullptr;  // of the fetch under way
   State* next = nullptr;                     // in the loader's queue
 
-  std::atomic<bool> dropped{false};          // the Scan is gone: the loader may end the transaction
+  std::atomic<bool> dropped{false};  // the Scan is gone: the loader may end the transaction
   std::atomic<std::uint32_t> references{1};
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }  // the caller has a reference

@@ -19,8 +19,8 @@ class BatchGate {
 
   /// Announces a batch. False if a reader holds batches back: the write then parks, without a ticket.
   [[nodiscard]] bool try_enter() noexcept {
-    active_.fetch_add(1, std::memory_order_seq_cst);                   // (B1)
-    if (holds_.load(std::memory_order_seq_cst) == 0) return true;      // (B2)
+    active_.fetch_add(1, std::memory_order_seq_cst);               // (B1)
+    if (holds_.load(std::memory_order_seq_cst) == 0) return true;  // (B2)
     active_.fetch_sub(1, std::memory_order_seq_cst);
     return false;
   }

@@ -74,7 +74,8 @@ class BasicWriteRing {
       }
       if (ticket - head >= capacity_) return {ClaimOutcome::kFull, 0};
       // seq_cst: whoever reads claimed() afterwards and finds it too small cannot have been told of this write yet.
-      if (tail_.compare_exchange_weak(tail, tail + (1u << kBits), std::memory_order_seq_cst, std::memory_order_relaxed)) {
+      if (tail_.compare_exchange_weak(tail, tail + (1u << kBits), std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
         return {ClaimOutcome::kClaimed, ticket};
       }
     }
@@ -92,15 +93,21 @@ class BasicWriteRing {
   /// No claims after this. Tickets claimed before are still published.
   void close() noexcept { tail_.fetch_or(kClosed, std::memory_order_seq_cst); }
   void fail() noexcept { tail_.fetch_or(kFailed, std::memory_order_seq_cst); }
-  [[nodiscard]] bool is_closed() const noexcept { return (tail_.load(std::memory_order_acquire) & kClosed) != 0; }  // pairs with close()
-  [[nodiscard]] bool is_failed() const noexcept { return (tail_.load(std::memory_order_acquire) & kFailed) != 0; }  // pairs with fail()
+  [[nodiscard]] bool is_closed() const noexcept {
+    return (tail_.load(std::memory_order_acquire) & kClosed) != 0;
+  }  // pairs with close()
+  [[nodiscard]] bool is_failed() const noexcept {
+    return (tail_.load(std::memory_order_acquire) & kFailed) != 0;
+  }  // pairs with fail()
 
   // --- consumer ---
 
   /// The next ticket the consumer will pop.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
   /// Whether the next ticket is published.
-  [[nodiscard]] bool ready() const noexcept { return slot_of(next_).load(std::memory_order_seq_cst) != nullptr; }  // (W2)
+  [[nodiscard]] bool ready() const noexcept {
+    return slot_of(next_).load(std::memory_order_seq_cst) != nullptr;
+  }  // (W2)
 
   /// The next published entry in ticket order, or nullptr. Its room is given back by release_room().
   [[nodiscard]] Entry* pop() noexcept {
@@ -121,11 +128,13 @@ class BasicWriteRing {
   static constexpr std::uint64_t kClosed = 1;
   static constexpr std::uint64_t kFailed = 2;
 
-  [[nodiscard]] Atomic<Entry*>& slot_of(std::uint64_t ticket) const noexcept { return slots_[ticket & (capacity_ - 1)]; }
+  [[nodiscard]] Atomic<Entry*>& slot_of(std::uint64_t ticket) const noexcept {
+    return slots_[ticket & (capacity_ - 1)];
+  }
 
   const std::size_t capacity_;
-  const std::unique_ptr<Atomic<Entry*>[]> slots_;  // nullptr: not published. (W1) (W2)
-  std::uint64_t next_ = 0;                         // the consumer's place
+  const std::unique_ptr<Atomic<Entry*>[]> slots_;            // nullptr: not published. (W1) (W2)
+  std::uint64_t next_ = 0;                                   // the consumer's place
   alignas(base::kCacheLine) Atomic<std::uint64_t> tail_{0};  // next ticket << 2 | failed | closed
   alignas(base::kCacheLine) Atomic<std::uint64_t> head_{0};  // tickets below have given back their slot. (W3) (W4)
 };

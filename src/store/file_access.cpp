@@ -91,7 +91,8 @@ class KernelFiles final : public FileAccess {
     const int error = ::fsync(fd) == 0 ? 0 : errno;
     ::close(fd);
     // As after every failed sync, "no space" too: what was lost is not known.
-    if (error != 0) return absl::InternalError(errno_status(error, absl::StrCat("sync of '", directory, "'")).message());
+    if (error != 0)
+      return absl::InternalError(errno_status(error, absl::StrCat("sync of '", directory, "'")).message());
     return absl::OkStatus();
   }
 

@@ -241,23 +241,53 @@ struct OwnerVfs::Methods {
 
 // Version 2 ends before memory mapping, which is thereby off.
 const sqlite3_io_methods OwnerVfs::Methods::kDatabaseFile = {
-    2,         close,       read,      write,
-    truncate,  sync,        file_size, lock,
-    unlock,    check_reserved_lock,    file_control, sector_size,
-    device_characteristics, shm_map,   shm_lock,     shm_barrier,
-    shm_unmap, nullptr,     nullptr,
+    2,
+    close,
+    read,
+    write,
+    truncate,
+    sync,
+    file_size,
+    lock,
+    unlock,
+    check_reserved_lock,
+    file_control,
+    sector_size,
+    device_characteristics,
+    shm_map,
+    shm_lock,
+    shm_barrier,
+    shm_unmap,
+    nullptr,
+    nullptr,
 };
 
 const sqlite3_io_methods OwnerVfs::Methods::kFile = {
-    1,         close,       read,      write,
-    truncate,  sync,        file_size, lock,
-    unlock,    check_reserved_lock,    file_control, sector_size,
-    device_characteristics, nullptr,   nullptr,      nullptr,
-    nullptr,   nullptr,     nullptr,
+    1,
+    close,
+    read,
+    write,
+    truncate,
+    sync,
+    file_size,
+    lock,
+    unlock,
+    check_reserved_lock,
+    file_control,
+    sector_size,
+    device_characteristics,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 OwnerVfs::OwnerVfs(sqlite3_vfs& below, WriteGuard& guard)
-    : below_(below), guard_(guard), name_(absl::StrCat("dictsqlite-", absl::Hex(reinterpret_cast<std::uintptr_t>(this)))) {
+    : below_(below),
+      guard_(guard),
+      name_(absl::StrCat("dictsqlite-", absl::Hex(reinterpret_cast<std::uintptr_t>(this)))) {
   vfs_.iVersion = 1;
   vfs_.szOsFile = static_cast<int>(File::below_offset()) + below.szOsFile;
   vfs_.mxPathname = below.mxPathname;
@@ -295,8 +325,8 @@ void OwnerVfs::become_owner(File& database, volatile void* index) noexcept {
   ownership_ = Ownership::kOwned;
   repair_log(index);
   if (ownership_ != Ownership::kOwned) {
-    static_cast<void>(database.io().xShmLock(database.below(), kWriteSlot, kStickySlots,
-                                             SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE));
+    static_cast<void>(
+        database.io().xShmLock(database.below(), kWriteSlot, kStickySlots, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE));
   }
 }
 
@@ -320,8 +350,8 @@ void OwnerVfs::refuse(Ownership ownership, int code, int error) noexcept {
 void OwnerVfs::release(File& database) noexcept {
   if (ownership_ != Ownership::kOwned) return;
   ownership_ = Ownership::kNotTried;
-  static_cast<void>(database.io().xShmLock(database.below(), kWriteSlot, kStickySlots,
-                                           SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE));
+  static_cast<void>(
+      database.io().xShmLock(database.below(), kWriteSlot, kStickySlots, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE));
 }
 
 }  // namespace dictsqlite::store

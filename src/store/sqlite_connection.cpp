@@ -24,11 +24,16 @@ struct Limit {
 
 // Just above what our statements need, so that a hostile file finds little to work with.
 constexpr Limit kLimits[] = {
-    {SQLITE_LIMIT_SQL_LENGTH, 4096},        {SQLITE_LIMIT_COLUMN, 16},
-    {SQLITE_LIMIT_EXPR_DEPTH, 32},          {SQLITE_LIMIT_COMPOUND_SELECT, 2},
-    {SQLITE_LIMIT_VDBE_OP, 4096},           {SQLITE_LIMIT_FUNCTION_ARG, 8},
-    {SQLITE_LIMIT_ATTACHED, 0},             {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64},
-    {SQLITE_LIMIT_VARIABLE_NUMBER, kParametersMax}, {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+    {SQLITE_LIMIT_SQL_LENGTH, 4096},
+    {SQLITE_LIMIT_COLUMN, 16},
+    {SQLITE_LIMIT_EXPR_DEPTH, 32},
+    {SQLITE_LIMIT_COMPOUND_SELECT, 2},
+    {SQLITE_LIMIT_VDBE_OP, 4096},
+    {SQLITE_LIMIT_FUNCTION_ARG, 8},
+    {SQLITE_LIMIT_ATTACHED, 0},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64},
+    {SQLITE_LIMIT_VARIABLE_NUMBER, kParametersMax},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
@@ -38,14 +43,9 @@ struct Switch {
 };
 
 constexpr Switch kSwitches[] = {
-    {SQLITE_DBCONFIG_DEFENSIVE, 1},
-    {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-    {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
-    {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
-    {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-    {SQLITE_DBCONFIG_DQS_DML, 0},
-    {SQLITE_DBCONFIG_DQS_DDL, 0},
-    {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
+    {SQLITE_DBCONFIG_DEFENSIVE, 1},   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+    {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0}, {SQLITE_DBCONFIG_DQS_DML, 0},
+    {SQLITE_DBCONFIG_DQS_DDL, 0},     {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
 };
 
 const char* non_null(std::string_view bytes) noexcept { return bytes.data() == nullptr ? "" : bytes.data(); }
@@ -114,8 +114,7 @@ void Connection::harden(const ConnectionOptions& options) noexcept {
 
 absl::Status Connection::configure(const ConnectionOptions& options) {
   const std::size_t cache_kib = std::max<std::size_t>(options.cache_bytes / 1024, 64);
-  return execute(absl::StrCat("PRAGMA cache_size=-", cache_kib,
-                              ";PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;",
+  return execute(absl::StrCat("PRAGMA cache_size=-", cache_kib, ";PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;",
                               "PRAGMA query_only=", options.access == Access::kReadOnly ? "ON" : "OFF", ";"));
 }
 

@@ -57,9 +57,9 @@ enum class Access : std::uint8_t { kReadWrite, kReadOnly };
 
 struct ConnectionOptions {
   Access access = Access::kReadOnly;
-  std::string vfs_name;          // empty for SQLite's default
-  std::size_t cache_bytes = 0;   // of the page cache
-  std::size_t row_bytes_max = 0; // key and value together; SQLite's own limit is set just above it
+  std::string vfs_name;           // empty for SQLite's default
+  std::size_t cache_bytes = 0;    // of the page cache
+  std::size_t row_bytes_max = 0;  // key and value together; SQLite's own limit is set just above it
 };
 
 /// A connection that never checkpoints or writes by itself: no automatic checkpoints, none when closing.

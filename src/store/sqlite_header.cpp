@@ -63,8 +63,7 @@ struct FilenameDeleter {
 
 absl::Status read_header(sqlite3_vfs& vfs, const std::string& path, Header& header) {
   // A VFS expects a name of SQLite's own making: it looks behind the end of the text for parameters.
-  const std::unique_ptr<const char, FilenameDeleter> name(
-      sqlite3_create_filename(path.c_str(), "", "", 0, nullptr));
+  const std::unique_ptr<const char, FilenameDeleter> name(sqlite3_create_filename(path.c_str(), "", "", 0, nullptr));
   if (name == nullptr) return absl::ResourceExhaustedError("no memory for a file name");
   VfsFile file(vfs);
   const std::string attempted = absl::StrCat("reading the header of '", path, "'");
@@ -101,8 +100,8 @@ absl::Status check_header(sqlite3_vfs& vfs, const std::string& path) {
   }
   const std::uint32_t version = big_endian(header, kUserVersionOffset, 4);
   if (version > kFormatVersion) {
-    return absl::UnimplementedError(absl::StrCat("'", path, "' has format ", version, "; this library knows formats up to ",
-                                                 kFormatVersion));
+    return absl::UnimplementedError(
+        absl::StrCat("'", path, "' has format ", version, "; this library knows formats up to ", kFormatVersion));
   }
   if (version == 0 || !plausible(header)) {
     return absl::DataLossError(absl::StrCat("'", path, "': the header is damaged"));

@@ -26,8 +26,7 @@ class SqliteScan final : public StoreScan {
                                           std::vector<ScannedRow>& rows) override;
 
  private:
-  SqliteScan(Connection connection, KeyRange range)
-      : connection_(std::move(connection)), range_(std::move(range)) {}
+  SqliteScan(Connection connection, KeyRange range) : connection_(std::move(connection)), range_(std::move(range)) {}
 
   [[nodiscard]] absl::Status start(ScanOrder order);
   [[nodiscard]] absl::Status step();

@@ -70,10 +70,9 @@ void take_row(const Statement& row, MetaRows& rows) {
 absl::Status create_schema(Connection& connection, std::uint32_t page_bytes, const std::string& database_id) {
   return connection.execute(absl::StrCat(
       "PRAGMA page_size=", page_bytes, ";PRAGMA encoding='UTF-8';PRAGMA auto_vacuum=NONE;",
-      "PRAGMA journal_mode=MEMORY;PRAGMA synchronous=FULL;",
-      "BEGIN IMMEDIATE;PRAGMA application_id=", kApplicationId, ";PRAGMA user_version=", kFormatVersion, ";",
-      message_part(kCreateMain), ";", message_part(kCreateTables), ";", message_part(kCreateMeta), ";",
-      "INSERT INTO dictsqlite_tables(id,name) VALUES(1,'main');",
+      "PRAGMA journal_mode=MEMORY;PRAGMA synchronous=FULL;", "BEGIN IMMEDIATE;PRAGMA application_id=", kApplicationId,
+      ";PRAGMA user_version=", kFormatVersion, ";", message_part(kCreateMain), ";", message_part(kCreateTables), ";",
+      message_part(kCreateMeta), ";", "INSERT INTO dictsqlite_tables(id,name) VALUES(1,'main');",
       "INSERT INTO dictsqlite_meta VALUES('format_version',", kFormatVersion, "),('database_id','", database_id,
       "'),('epoch',0),('last_sequence',0);COMMIT;PRAGMA journal_mode=WAL;"));
 }
@@ -87,15 +86,15 @@ absl::Status check_schema(Connection& connection) {
     const std::string_view name = rows->column_bytes(0);
     if (is_statistics(name)) continue;
     if (matched == kSchema.size() || kSchema[matched].name != name || kSchema[matched].sql != rows->column_bytes(1)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", connection.path(), "' has a schema that is not ours, at '", message_part(name.substr(0, 64)), "'"));
+      return absl::InvalidArgumentError(absl::StrCat("'", connection.path(), "' has a schema that is not ours, at '",
+                                                     message_part(name.substr(0, 64)), "'"));
     }
     ++matched;
   }
   if (code != SQLITE_DONE) return connection.error(code, "reading the schema of");
   if (matched != kSchema.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", connection.path(), "' has a schema that is not ours: no '", message_part(kSchema[matched].name), "'"));
+    return absl::InvalidArgumentError(absl::StrCat("'", connection.path(), "' has a schema that is not ours: no '",
+                                                   message_part(kSchema[matched].name), "'"));
   }
   return absl::OkStatus();
 }

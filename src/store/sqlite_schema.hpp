@@ -18,7 +18,8 @@ namespace dictsqlite::store {
 
 /// Reads one number; kLastSequence is what a transaction brings up to date.
 inline constexpr std::string_view kSelectLastSequence = "SELECT value FROM dictsqlite_meta WHERE name='last_sequence'";
-inline constexpr std::string_view kUpdateLastSequence = "UPDATE dictsqlite_meta SET value=?1 WHERE name='last_sequence'";
+inline constexpr std::string_view kUpdateLastSequence =
+    "UPDATE dictsqlite_meta SET value=?1 WHERE name='last_sequence'";
 
 struct Meta {
   std::string database_id;          // 16 random bytes in hex, given at creation

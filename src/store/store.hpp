@@ -38,10 +38,10 @@ struct RowWrite {
 };
 
 struct StoreCounters {
-  std::uint64_t wal_bytes = 0;             // how far the write-ahead log reaches; starts over after a checkpoint
-  std::uint64_t wal_bytes_uncopied = 0;    // of those, what a checkpoint has still to copy: its trigger
-  std::uint64_t checkpoints = 0;           // that copied everything
-  std::uint64_t checkpoints_blocked = 0;   // that a reader kept from copying everything
+  std::uint64_t wal_bytes = 0;            // how far the write-ahead log reaches; starts over after a checkpoint
+  std::uint64_t wal_bytes_uncopied = 0;   // of those, what a checkpoint has still to copy: its trigger
+  std::uint64_t checkpoints = 0;          // that copied everything
+  std::uint64_t checkpoints_blocked = 0;  // that a reader kept from copying everything
 };
 
 /// Thread-safety: one thread at a time.

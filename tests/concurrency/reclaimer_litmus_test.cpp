@@ -1,7 +1,7 @@
-// Goal: an entry that a reader found under a guard is not freed, and (G1)-(G4) owe that to seq_cst. Method: in each round
-// a reader takes a guard and looks into a slot while a writer empties the slot, retires the entry and collects twice.
-// Both keep what they saw; an entry both found and freed is a failure. (The test shares the entry's reference, so that
-// nothing is touched after its end.) Over WeakAtomics the same templates fail.
+// Goal: an entry that a reader found under a guard is not freed, and (G1)-(G4) owe that to seq_cst. Method: in each
+// round a reader takes a guard and looks into a slot while a writer empties the slot, retires the entry and collects
+// twice. Both keep what they saw; an entry both found and freed is a failure. (The test shares the entry's reference,
+// so that nothing is touched after its end.) Over WeakAtomics the same templates fail.
 #include "cache/reclaimer.hpp"
 
 #include "support/litmus.hpp"
@@ -30,8 +30,8 @@ class Removal {
   ~Removal() { pool_.release(entry_); }
 
   void read() {
-    guard_.reset(new Guard(reclaimer_.enter()));                         // (G1)
-    found_ = slot_.load(std::memory_order_seq_cst) != nullptr;           // (G2)
+    guard_.reset(new Guard(reclaimer_.enter()));                // (G1)
+    found_ = slot_.load(std::memory_order_seq_cst) != nullptr;  // (G2)
   }
   void remove() {
     slot_.store(nullptr, std::memory_order_seq_cst);  // (G3)

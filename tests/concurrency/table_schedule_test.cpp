@@ -181,8 +181,8 @@ class World {
   Table table_{1, pool_, reclaimer_};
   std::uint64_t claimed_ = 0;
   std::array<bool, kWritesMax + 1> published_{};
-  std::uint64_t row_ = 0;      // what the database holds
-  std::uint64_t applied_ = 0;  // the watermark, which follows
+  std::uint64_t row_ = 0;        // what the database holds
+  std::uint64_t applied_ = 0;    // the watermark, which follows
   std::uint64_t completed_ = 0;  // the newest sequence that a finished operation wrote or saw
   bool locked_ = false;
   std::deque<Flight> flights_;

@@ -1,8 +1,8 @@
 // Goal: ring, table and reclaimer keep their promises to each other under real threads: reads never go back in time,
-// entries are whole, memory comes back [I1]-[I5]. Method: writers take the five steps of a write through a real ring; one
-// consumer applies to an array that stands for the database; readers load what is missing through pending entries; an
-// evictor throws out whatever it may. The schedule test explores interleavings; this one
-// adds weak memory, large numbers and ThreadSanitizer.
+// entries are whole, memory comes back [I1]-[I5]. Method: writers take the five steps of a write through a real ring;
+// one consumer applies to an array that stands for the database; readers load what is missing through pending entries;
+// an evictor throws out whatever it may. The schedule test explores interleavings; this one adds weak memory, large
+// numbers and ThreadSanitizer.
 #include "base/hash.hpp"
 #include "base/watermark.hpp"
 #include "cache/table.hpp"
@@ -48,8 +48,10 @@ class Stress {
     std::vector<std::thread> clients;
     std::thread consumer([&] { consume(); });
     std::thread evictor([&] { evict(); });
-    for (std::size_t index = 0; index < kWriters; ++index) clients.emplace_back([&, index] { write(index, writes_each); });
-    for (std::size_t index = 0; index < kReaders; ++index) clients.emplace_back([&, index] { read(100 + index, reads_each); });
+    for (std::size_t index = 0; index < kWriters; ++index)
+      clients.emplace_back([&, index] { write(index, writes_each); });
+    for (std::size_t index = 0; index < kReaders; ++index)
+      clients.emplace_back([&, index] { read(100 + index, reads_each); });
     for (std::thread& client : clients) client.join();
     ring_.close();
     consumer.join();
@@ -83,9 +85,9 @@ class Stress {
     std::string name;
     std::uint64_t hash = 0;
     std::mutex lock;
-    std::vector<std::unique_ptr<Load>> loads;      // under the lock
-    std::uint64_t row = 0;                         // in the database: under database_
-    std::atomic<std::uint64_t> completed{0};       // newest sequence that a finished operation wrote or saw
+    std::vector<std::unique_ptr<Load>> loads;  // under the lock
+    std::uint64_t row = 0;                     // in the database: under database_
+    std::atomic<std::uint64_t> completed{0};   // newest sequence that a finished operation wrote or saw
   };
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
 
@@ -191,7 +193,8 @@ class Stress {
     Load* joined = nullptr;
     {
       const Reclaimer::Guard guard = reclaimer_.enter();
-      if (const Entry* const entry = table_.find({subject.hash, 1, subject.name}); entry != nullptr && entry->is_real()) {
+      if (const Entry* const entry = table_.find({subject.hash, 1, subject.name});
+          entry != nullptr && entry->is_real()) {
         if (entry->kind == EntryKind::kSet) {
           EXPECT_EQ(entry->value().substr(0, subject.name.size()), subject.name);
         }

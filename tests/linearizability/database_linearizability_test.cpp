@@ -1,8 +1,8 @@
-// Goal: get, set, batches and batch_get of each key are linearizable in the process, across eviction and loads; a reader
-// never goes back in time [P6] [I1]-[I4]. Method: recorded histories of 8 threads on 64 hot keys, with a cache that cannot
-// hold them, so that everything is evicted and loaded again; every written value is unique; each key's history is
-// checked for itself. The settings change from history to history: tiny ring, few loads at a time, little room, both
-// I/O backends, polling.
+// Goal: get, set, batches and batch_get of each key are linearizable in the process, across eviction and loads; a
+// reader never goes back in time [P6] [I1]-[I4]. Method: recorded histories of 8 threads on 64 hot keys, with a cache
+// that cannot hold them, so that everything is evicted and loaded again; every written value is unique; each key's
+// history is checked for itself. The settings change from history to history: tiny ring, few loads at a time, little
+// room, both I/O backends, polling.
 #include <dictsqlite/dictsqlite.hpp>
 
 #include "linearizability/history.hpp"
@@ -36,14 +36,16 @@ constexpr std::size_t kKeys = 64;
 constexpr std::size_t kHistories = 20;
 
 Time now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 // The bytes that stand for a unique value: its number, again and again, as long as the number says.
 std::string encode(std::uint64_t value) {
   const std::size_t words = 1500 + value * 0x9E3779B97F4A7C15u % 1500;
   std::string bytes(words * sizeof value, '\0');
-  for (std::size_t word = 0; word < words; ++word) std::memcpy(bytes.data() + word * sizeof value, &value, sizeof value);
+  for (std::size_t word = 0; word < words; ++word)
+    std::memcpy(bytes.data() + word * sizeof value, &value, sizeof value);
   return bytes;
 }
 std::uint64_t decode(const absl::StatusOr<Value>& result) {
@@ -187,7 +189,8 @@ TEST(Linearizability, OfEveryKeyAcrossEvictionAndLoads) {
 
     Database reopened = open_database(options);
     for (std::size_t key = 0; key < kKeys; ++key) {
-      ASSERT_EQ(decode(reopened.get("key" + std::to_string(key))), last[key]) << "history " << history << ", key " << key;
+      ASSERT_EQ(decode(reopened.get("key" + std::to_string(key))), last[key])
+          << "history " << history << ", key " << key;
     }
     ASSERT_FALSE(testing::Test::HasFailure());
   }

@@ -39,7 +39,8 @@ class Checker {
   static std::optional<std::string> find_fault(const std::vector<Event>& events) {
     Checker checker;
     for (const Event& event : events) {
-      if (event.kind == Kind::kWrite && !checker.add_write(event)) return "two writes of one value: " + name(event.value);
+      if (event.kind == Kind::kWrite && !checker.add_write(event))
+        return "two writes of one value: " + name(event.value);
     }
     for (const Event& event : events) {
       if (event.kind == Kind::kRead) {

@@ -53,18 +53,14 @@ TEST(History, MayReadEitherValueDuringAWrite) {
 
 TEST(History, MayNotGoBackInTime) {
   EXPECT_FALSE(is_linearizable({{Kind::kWrite, 7, 1, 10}, {Kind::kRead, 7, 2, 3}, {Kind::kRead, kInitial, 4, 5}}));
-  EXPECT_FALSE(is_linearizable({{Kind::kWrite, 7, 1, 2},
-                                {Kind::kWrite, 8, 3, 4},
-                                {Kind::kRead, 7, 5, 6}}));
+  EXPECT_FALSE(is_linearizable({{Kind::kWrite, 7, 1, 2}, {Kind::kWrite, 8, 3, 4}, {Kind::kRead, 7, 5, 6}}));
 }
 
 TEST(History, MayNotLoseAFinishedWrite) {
   EXPECT_FALSE(is_linearizable({{Kind::kWrite, 7, 1, 2}, {Kind::kRead, kInitial, 3, 4}}));
 }
 
-TEST(History, MayNotReadTheFuture) {
-  EXPECT_FALSE(is_linearizable({{Kind::kRead, 7, 1, 2}, {Kind::kWrite, 7, 3, 4}}));
-}
+TEST(History, MayNotReadTheFuture) { EXPECT_FALSE(is_linearizable({{Kind::kRead, 7, 1, 2}, {Kind::kWrite, 7, 3, 4}})); }
 
 TEST(History, MayNotReadWhatNobodyWrote) { EXPECT_FALSE(is_linearizable({{Kind::kRead, 9, 1, 2}})); }
 

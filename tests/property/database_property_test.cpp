@@ -46,7 +46,8 @@ std::string name_of(const testing::TestParamInfo<Setting>& info) {
 
 class DatabaseProperty : public testing::TestWithParam<Setting> {
  protected:
-  DatabaseProperty() : random_(static_cast<std::uint64_t>(GetParam().mode) * 100 + static_cast<std::uint64_t>(GetParam().cache)) {
+  DatabaseProperty()
+      : random_(static_cast<std::uint64_t>(GetParam().mode) * 100 + static_cast<std::uint64_t>(GetParam().cache)) {
     for (std::size_t count = 0; count < 250; ++count) pool_.push_back(make_key());
     open();
   }
@@ -84,11 +85,16 @@ class DatabaseProperty : public testing::TestWithParam<Setting> {
   const std::string& any_key() { return pool_[random_.below(pool_.size())]; }
   std::string any_value() {
     switch (random_.below(40)) {
-      case 0: return "";
-      case 1: return random_.bytes(8000 + random_.below(400));  // around the largest block of the slab
-      case 2: return random_.bytes(20'000 + random_.below(50'000));
-      case 3: return random_.one_in(10) ? random_.bytes(1u << 20) : random_.bytes(Value::kInlineBytes + random_.below(2));
-      default: return random_.bytes(random_.below(10'000));
+      case 0:
+        return "";
+      case 1:
+        return random_.bytes(8000 + random_.below(400));  // around the largest block of the slab
+      case 2:
+        return random_.bytes(20'000 + random_.below(50'000));
+      case 3:
+        return random_.one_in(10) ? random_.bytes(1u << 20) : random_.bytes(Value::kInlineBytes + random_.below(2));
+      default:
+        return random_.bytes(random_.below(10'000));
     }
   }
   WriteOptions any_ack() {
@@ -100,8 +106,10 @@ class DatabaseProperty : public testing::TestWithParam<Setting> {
   template <class Operation>
   typename Operation::Result run(Operation operation) {
     switch (random_.below(3)) {
-      case 0: return std::move(operation).wait();
-      case 1: return sync_wait(std::move(operation));
+      case 0:
+        return std::move(operation).wait();
+      case 1:
+        return sync_wait(std::move(operation));
       default: {
         std::promise<typename Operation::Result> promise;
         std::move(operation).start(
@@ -176,8 +184,11 @@ class DatabaseProperty : public testing::TestWithParam<Setting> {
   void scan() {
     ScanOptions options;
     switch (random_.below(3)) {
-      case 0: break;
-      case 1: options.prefix = any_key().substr(0, 1 + random_.below(2)); break;
+      case 0:
+        break;
+      case 1:
+        options.prefix = any_key().substr(0, 1 + random_.below(2));
+        break;
       default:
         options.from = random_.one_in(4) ? "" : any_key();
         options.to = random_.one_in(4) ? "" : any_key();

@@ -1,8 +1,8 @@
 // Litmus: two threads that run one short piece of code each, at the same time, again and again, and a look at what came
 // of it after each round.
 //
-// A store waits in the core's store buffer until it reaches the cache; that a later load of the same thread overtakes it
-// is what the tests are about. StoreBufferFill gives the buffer something to wait for.
+// A store waits in the core's store buffer until it reaches the cache; that a later load of the same thread overtakes
+// it is what the tests are about. StoreBufferFill gives the buffer something to wait for.
 #pragma once
 
 #include "support/random.hpp"
@@ -22,7 +22,8 @@ class StoreBufferFill {
   explicit StoreBufferFill(std::uint64_t stream) : random_(stream), lines_(std::make_unique<Line[]>(kLines)) {}
 
   void operator()() {
-    for (int count = 0; count < kStores; ++count) lines_[random_.below(kLines)].byte.store(1, std::memory_order_relaxed);
+    for (int count = 0; count < kStores; ++count)
+      lines_[random_.below(kLines)].byte.store(1, std::memory_order_relaxed);
   }
 
  private:

@@ -18,8 +18,8 @@ inline std::uint64_t seed() {
   static const std::uint64_t value = [] {
     const char* const given = std::getenv("DICTSQLITE_SEED");
     std::random_device device;
-    const std::uint64_t chosen = given != nullptr ? std::strtoull(given, nullptr, 0)
-                                                  : std::uint64_t{device()} << 32 | device();
+    const std::uint64_t chosen =
+        given != nullptr ? std::strtoull(given, nullptr, 0) : std::uint64_t{device()} << 32 | device();
     std::printf("DICTSQLITE_SEED=%llu\n", static_cast<unsigned long long>(chosen));
     std::fflush(stdout);
     return chosen;

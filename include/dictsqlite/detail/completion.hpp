@@ -60,7 +60,7 @@ struct Completion : Work {
   enum class State : std::uint8_t { kWaiting, kDelivered, kAbandoned };
 
   // Set by the operation before it hands the completion over.
-  Executor executor;                         // where to go on
+  Executor executor;  // where to go on
   void (*resume)(void* context) noexcept = nullptr;
   void* context = nullptr;
 

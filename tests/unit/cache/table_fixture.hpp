@@ -44,11 +44,16 @@ class SmallTable {
     const Entry* const entry = table.find(key);
     if (entry == nullptr) return "nothing";
     switch (entry->kind) {
-      case entry::EntryKind::kSet: return std::string(entry->value());
-      case entry::EntryKind::kErase: return "erased";
-      case entry::EntryKind::kAbsent: return "absent";
-      case entry::EntryKind::kPending: return "pending";
-      case entry::EntryKind::kBatch: break;
+      case entry::EntryKind::kSet:
+        return std::string(entry->value());
+      case entry::EntryKind::kErase:
+        return "erased";
+      case entry::EntryKind::kAbsent:
+        return "absent";
+      case entry::EntryKind::kPending:
+        return "pending";
+      case entry::EntryKind::kBatch:
+        break;
     }
     return "an entry that must not be there";
   }

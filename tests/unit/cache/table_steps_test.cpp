@@ -1,8 +1,8 @@
 // Goal: the protocol between writers, readers, loads and the evictor holds when one whole operation falls into the
 // middle of another, wherever that is. Method: the real table over StepAtomics; every step of the outer operation is
 // tried, for keys in slots and for keys in the chain. (tests/model explores all interleavings, of a model.)
-#include "unit/cache/table_fixture.hpp"
 #include "support/steps.hpp"
+#include "unit/cache/table_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -54,8 +54,8 @@ TEST(TableSteps, AReaderSeesTheOldValueOrTheNewOneNeverNothing) {
   at_every_step([](SteppedTable& table, std::size_t step) {
     table.set(kKey, "old", 1);
     std::string seen;
-    const bool happened =
-        Steps::run(step, [&] { seen = table.look(kKey); }, [&] { table.set(kKey, "new", 2); });
+    const bool happened = Steps::run(
+        step, [&] { seen = table.look(kKey); }, [&] { table.set(kKey, "new", 2); });
     EXPECT_TRUE(seen == "old" || seen == "new") << seen;
     EXPECT_EQ(table.look(kKey), happened ? "new" : "old");
     return happened;
@@ -102,8 +102,8 @@ TEST(TableSteps, TwoWritersOfDifferentKeysDoNotDisturbEachOther) {
   at_every_step([](SteppedTable& table, std::size_t step) {
     const auto other = SteppedTable::key("other");
     table.set(other, "before", 1);
-    const bool happened =
-        Steps::run(step, [&] { table.set(kKey, "value", 2); }, [&] { table.set(other, "after", 3); });
+    const bool happened = Steps::run(
+        step, [&] { table.set(kKey, "value", 2); }, [&] { table.set(other, "after", 3); });
     EXPECT_EQ(table.look(kKey), "value");
     EXPECT_EQ(table.look(other), happened ? "after" : "before");
     return happened;
@@ -113,8 +113,8 @@ TEST(TableSteps, TwoWritersOfDifferentKeysDoNotDisturbEachOther) {
 TEST(TableSteps, AWriteIsNeverLostToTheEvictorThatTakesItsPredecessor) {
   at_every_step([](SteppedTable& table, std::size_t step) {
     table.set(kKey, "old", 1);
-    const bool happened =
-        Steps::run(step, [&] { table.set(kKey, "new", 2, /*applied=*/1); }, [&] { table.evict_all(/*applied=*/1); });
+    const bool happened = Steps::run(
+        step, [&] { table.set(kKey, "new", 2, /*applied=*/1); }, [&] { table.evict_all(/*applied=*/1); });
     EXPECT_EQ(table.look(kKey), "new");
     EXPECT_EQ(table.take_copies("key"), 1u);
     return happened;
@@ -124,8 +124,8 @@ TEST(TableSteps, AWriteIsNeverLostToTheEvictorThatTakesItsPredecessor) {
 TEST(TableSteps, TheEvictorNeverTakesTheWriteThatReplacesItsVictim) {
   at_every_step([](SteppedTable& table, std::size_t step) {
     table.set(kKey, "old", 1);
-    const bool happened =
-        Steps::run(step, [&] { table.evict_all(/*applied=*/1); }, [&] { table.set(kKey, "new", 2, /*applied=*/1); });
+    const bool happened = Steps::run(
+        step, [&] { table.evict_all(/*applied=*/1); }, [&] { table.set(kKey, "new", 2, /*applied=*/1); });
     EXPECT_EQ(table.look(kKey), happened ? "new" : "nothing");
     return happened;
   });
@@ -219,7 +219,8 @@ TEST(TableSteps, AReaderOfOtherKeysIsNotLostWhenItsPlaceInTheChainIsRemoved) {
     table.set(middle, "middle", 1);
     table.set(head, "head", 2);
     std::string seen;
-    const bool happened = Steps::run(step, [&] { seen = table.look(tail); }, [&] { table.evict_all(/*applied=*/5); });
+    const bool happened = Steps::run(
+        step, [&] { seen = table.look(tail); }, [&] { table.evict_all(/*applied=*/5); });
     EXPECT_EQ(seen, "tail");
     EXPECT_EQ(table.look(tail), "tail");
     if (happened) {
@@ -306,8 +307,8 @@ TEST(TableSteps, AVisitInTheMiddleOfAWriteFindsItsKeyOnce) {
   at_every_step([](SteppedTable& table, std::size_t step) {
     table.set(kKey, "old", 1);
     std::size_t visits = 0;
-    const bool happened =
-        Steps::run(step, [&] { table.set(kKey, "new", 2); }, [&] { visits = table.visits("key"); });
+    const bool happened = Steps::run(
+        step, [&] { table.set(kKey, "new", 2); }, [&] { visits = table.visits("key"); });
     if (happened) {
       EXPECT_EQ(visits, 1u);
     }

@@ -4,8 +4,8 @@
 #include "cache/table.hpp"
 
 #include "base/hash.hpp"
-#include "unit/cache/table_fixture.hpp"
 #include "support/random.hpp"
+#include "unit/cache/table_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,8 @@ class TableTest : public testing::Test, protected SmallTable<> {
  protected:
   // Fills every slot of the first bucket with unapplied entries, so that whatever comes next must hang in the chain.
   void fill_slots() {
-    for (std::size_t index = 0; index < kSlots; ++index) set(key("filler" + std::to_string(index), 100 + index), "", 1000);
+    for (std::size_t index = 0; index < kSlots; ++index)
+      set(key("filler" + std::to_string(index), 100 + index), "", 1000);
   }
   Entry* pending(const Key& key) { return make(EntryKind::kPending, key.bytes, "", 0); }
   // Places a pending entry that the test keeps a reference of, as a load does.
@@ -106,7 +107,8 @@ TEST_F(TableTest, ReleasesEveryEntryWhenItIsDestroyed) {
 
 TEST_F(TableTest, PlacesAnyNumberOfUnappliedEntriesInOneBucket) {
   constexpr std::size_t kEntries = 100;
-  for (std::size_t index = 0; index < kEntries; ++index) set(key("k" + std::to_string(index), index % 3), std::to_string(index), index + 1);
+  for (std::size_t index = 0; index < kEntries; ++index)
+    set(key("k" + std::to_string(index), index % 3), std::to_string(index), index + 1);
   for (std::size_t index = 0; index < kEntries; ++index) {
     EXPECT_EQ(look(key("k" + std::to_string(index), index % 3)), std::to_string(index));
   }
@@ -133,7 +135,8 @@ TEST_F(TableTest, RemovesFirstMiddleAndLastOfAChain) {
   const std::vector<std::string> names = {"last", "second", "middle", "fourth", "first"};
   for (const std::string& removed : names) {
     SmallTable<> fresh;
-    for (std::size_t index = 0; index < kSlots; ++index) fresh.set(key("filler" + std::to_string(index), 100 + index), "", 1000);
+    for (std::size_t index = 0; index < kSlots; ++index)
+      fresh.set(key("filler" + std::to_string(index), 100 + index), "", 1000);
     std::map<std::string, Entry*> entries;
     for (const std::string& name : names) entries[name] = fresh.set(key(name), name, 2000);
     EXPECT_TRUE(fresh.table.remove(key(removed).hash, entries[removed]));

@@ -1,5 +1,5 @@
-// Goal: every mistake a caller can make ends in the documented code, with a sentence that names it, and changes nothing.
-// Method: one mistake at a time, against a database in a directory of its own or none at all.
+// Goal: every mistake a caller can make ends in the documented code, with a sentence that names it, and changes
+// nothing. Method: one mistake at a time, against a database in a directory of its own or none at all.
 #include <dictsqlite/dictsqlite.hpp>
 
 #include "support/temporary_directory.hpp"

@@ -1,5 +1,5 @@
-// Goal: operations are lazy, own their arguments, complete exactly once, resume where they should, and may be destroyed at
-// any time. Method: one database each, with executors that the test pumps itself.
+// Goal: operations are lazy, own their arguments, complete exactly once, resume where they should, and may be destroyed
+// at any time. Method: one database each, with executors that the test pumps itself.
 #include <dictsqlite/dictsqlite.hpp>
 
 #include "support/temporary_directory.hpp"
@@ -162,8 +162,7 @@ TEST_F(Operations, ACoroutineDestroyedInAMissIsNotResumed) {
 TEST_F(Operations, ACoroutineDestroyedInADurableSetLeavesTheWrite) {
   int resumed = 0;
   ManualExecutor executor;
-  Suspended coroutine =
-      run(db_->set_async("a", "1", {.ack = Ack::kDurable}).via(executor.executor()), &resumed);
+  Suspended coroutine = run(db_->set_async("a", "1", {.ack = Ack::kDurable}).via(executor.executor()), &resumed);
   ASSERT_FALSE(coroutine.handle.done());
   coroutine.handle.destroy();
   reopen();

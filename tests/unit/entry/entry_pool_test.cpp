@@ -119,8 +119,7 @@ TEST(EntryPoolStress, TheLastOfManyOwnersFreesAndEarlierReadsAreWhole) {
       for (std::size_t round = 0; round < scaled(100'000); ++round) {
         const char letter = static_cast<char>('a' + random.below(26));
         const std::size_t value_bytes = random.one_in(50) ? 9000 + random.below(10'000) : random.below(400);
-        Entry* const entry =
-            pool.make(EntryKind::kSet, 1, std::string(8, letter), std::string(value_bytes, letter), 0);
+        Entry* const entry = pool.make(EntryKind::kSet, 1, std::string(8, letter), std::string(value_bytes, letter), 0);
         ASSERT_NE(entry, nullptr);
         EntryPool::retain(*entry);
         give_up(places[random.below(kPlaces)].exchange(entry, std::memory_order_acq_rel));

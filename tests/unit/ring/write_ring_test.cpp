@@ -144,7 +144,9 @@ TEST(WriteRingSteps, AClaimDelayedAnywhereIsNotMistakenForAFullRing) {
         ring.release_room();
       }
     };
-    if (!Steps::run(step, [&] { claimed = ring.try_claim(); }, others_go_round)) break;
+    if (!Steps::run(
+            step, [&] { claimed = ring.try_claim(); }, others_go_round))
+      break;
     EXPECT_EQ(claimed.outcome, ClaimOutcome::kClaimed) << "at step " << step;
     EXPECT_EQ(claimed.ticket, 21u) << "at step " << step;
   }
@@ -154,7 +156,9 @@ TEST(WriteRingSteps, AClaimDelayedAnywhereFailsIfTheRingWasClosed) {
   for (std::size_t step = 0;; ++step) {
     SteppedRing ring(16, 1);
     Claim claimed{};
-    if (!Steps::run(step, [&] { claimed = ring.try_claim(); }, [&] { ring.close(); })) break;
+    if (!Steps::run(
+            step, [&] { claimed = ring.try_claim(); }, [&] { ring.close(); }))
+      break;
     EXPECT_EQ(claimed.outcome, ClaimOutcome::kClosed) << "at step " << step;
     EXPECT_EQ(ring.claimed(), 1u) << "at step " << step;
   }

@@ -111,8 +111,8 @@ struct FaultVfs::Methods {
 };
 
 const sqlite3_io_methods FaultVfs::Methods::kMethods = {
-    2,      close,    read,    write,  truncate, sync,    size,     lock,        unlock,    reserved,
-    control, sector,  device,  shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr,
+    2,       close,  read,   write,   truncate, sync,        size,      lock,    unlock,  reserved,
+    control, sector, device, shm_map, shm_lock, shm_barrier, shm_unmap, nullptr, nullptr,
 };
 
 FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {

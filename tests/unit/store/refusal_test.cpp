@@ -146,8 +146,7 @@ INSTANTIATE_TEST_SUITE_P(
         Alteration{"View", "CREATE VIEW v AS SELECT 1", kSchema},
         Alteration{"Index", "CREATE INDEX i ON main(expires_at)", kSchema},
         Alteration{"Column", "ALTER TABLE main ADD COLUMN extra", kSchema},
-        Alteration{"NoMain", "DROP TABLE main", kSchema},
-        Alteration{"NoMeta", "DROP TABLE dictsqlite_meta", kSchema},
+        Alteration{"NoMain", "DROP TABLE main", kSchema}, Alteration{"NoMeta", "DROP TABLE dictsqlite_meta", kSchema},
         Alteration{"NoSequence", "DELETE FROM dictsqlite_meta WHERE name='last_sequence'", kDamaged},
         Alteration{"SequenceText", "UPDATE dictsqlite_meta SET value='7' WHERE name='last_sequence'", kDamaged},
         Alteration{"SequenceNegative", "UPDATE dictsqlite_meta SET value=-7 WHERE name='last_sequence'", kDamaged},
@@ -164,8 +163,9 @@ TEST(Refusal, StatisticsAndUnknownMetaRowsAreNoReason) {
   const std::string path = make_database(directory);
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(database, "ANALYZE;INSERT INTO dictsqlite_meta VALUES('note','hi')", nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(database, "ANALYZE;INSERT INTO dictsqlite_meta VALUES('note','hi')", nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(database);
   EXPECT_EQ(all_rows(*open_store(path)).size(), 50U);
 }

@@ -43,8 +43,8 @@ TEST(SqliteReader, EveryGroupSizeFindsWhatExistsAndNothingElse) {
     all.push_back(key + "-absent");
   }
   std::sort(all.begin(), all.end());
-  for (const std::size_t count : {0U, 1U, 2U, 3U, 4U, 5U, 7U, 8U, 9U, 16U, 17U, 31U, 33U, 63U, 64U, 65U, 127U, 128U,
-                                  129U, 255U, 256U, 257U, 600U, 1400U}) {
+  for (const std::size_t count : {0U,  1U,  2U,  3U,  4U,   5U,   7U,   8U,   9U,   16U,  17U,  31U,
+                                  33U, 63U, 64U, 65U, 127U, 128U, 129U, 255U, 256U, 257U, 600U, 1400U}) {
     const std::vector<std::string_view> keys(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
     std::map<std::size_t, std::string> found;
     const auto result = (*reader)->load(kMainTable, keys, [&](const LoadedRow& row) {

@@ -25,8 +25,14 @@ std::vector<std::string> scan_keys(SqliteStore& store, KeyRange range, ScanOrder
 TEST(SqliteScan, EveryRangeInBothOrders) {
   const TempDirectory directory;
   auto store = open_store(directory.file("world.db"));
-  const Rows rows = {{std::string("\0", 1), ""}, {"a", ""},  {std::string("a\0", 2), ""}, {"ab", ""},
-                     {"b", ""},                 {"ba", ""}, {"\x7f", ""},                {"\xff", ""},
+  const Rows rows = {{std::string("\0", 1), ""},
+                     {"a", ""},
+                     {std::string("a\0", 2), ""},
+                     {"ab", ""},
+                     {"b", ""},
+                     {"ba", ""},
+                     {"\x7f", ""},
+                     {"\xff", ""},
                      {"\xff\xff", ""}};
   ASSERT_TRUE(apply_sets(*store, rows, 1).ok());
   std::vector<std::string> bounds = {"", "aa", "c", "\x80", "\xff\xff\xff"};

@@ -68,9 +68,8 @@ TEST(SqliteStore, ExpiryTravelsWithItsRow) {
   ASSERT_TRUE(reader.ok());
   std::map<std::size_t, std::int64_t> expiries;
   const std::string_view keys[] = {"a", "b"};
-  ASSERT_TRUE((*reader)
-                  ->load(kMainTable, keys, [&](const LoadedRow& row) { expiries[row.key_index] = row.expires_at; })
-                  .ok());
+  ASSERT_TRUE(
+      (*reader)->load(kMainTable, keys, [&](const LoadedRow& row) { expiries[row.key_index] = row.expires_at; }).ok());
   EXPECT_EQ(expiries, (std::map<std::size_t, std::int64_t>{{0, 1'700'000'000'000}, {1, kNoExpiry}}));
 }
 

@@ -143,8 +143,7 @@ std::optional<std::string> load_one(SqliteStore& store, std::string_view key) {
   }
   std::optional<std::string> value;
   const std::string_view keys[] = {key};
-  const auto result =
-      (*reader)->load(kMainTable, keys, [&](const LoadedRow& row) { value = std::string(row.value); });
+  const auto result = (*reader)->load(kMainTable, keys, [&](const LoadedRow& row) { value = std::string(row.value); });
   EXPECT_TRUE(result.ok()) << result.status();
   return value;
 }
