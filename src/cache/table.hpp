@@ -34,6 +34,7 @@
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
+#include "cache/overflow_chain.hpp"
 #include "cache/reclaimer.hpp"
 #include "entry/entry_pool.hpp"
 
@@ -194,7 +195,7 @@ class BasicTable {
         return true;
       }
     }
-    return remove_from_chain(bucket, entry);
+    return chain_of(bucket).remove(entry);
   }
 
   /// Evicts clean entries (sequence <= applied) until `bytes` are out or the hand has been around twice: a second
@@ -232,10 +233,10 @@ class BasicTable {
 
  private:
   using Slot = Atomic<std::uint64_t>;
+  using Chain = BasicOverflowChain<Atomics>;
   static constexpr std::size_t kSlots = 7;
   static constexpr std::size_t kSlotsAimed = 4;  // entries per bucket at the expected size: few chains
   static constexpr std::uint32_t kInChain = kSlots;
-  static constexpr std::uint32_t kRemoved = 1u << 31;  // in chain_next: this entry is out of the chain
 
   struct alignas(base::kCacheLine) Bucket {
     std::array<Slot, kSlots> slots;
@@ -256,11 +257,7 @@ class BasicTable {
   [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept {
     return pool_.at(static_cast<std::uint32_t>(word));
   }
-  [[nodiscard]] Entry* at(std::uint32_t link) const noexcept {
-    const std::uint32_t offset = link & ~kRemoved;
-    return offset == 0 ? nullptr : pool_.at(offset);
-  }
-  [[nodiscard]] Entry* head_of(std::uint64_t control) const noexcept { return at(static_cast<std::uint32_t>(control)); }
+  [[nodiscard]] Chain chain_of(Bucket& bucket) const noexcept { return Chain(bucket.control, pool_, reclaimer_); }
   [[nodiscard]] std::size_t bucket_index(std::uint64_t hash) const noexcept { return hash >> 16 & (bucket_count_ - 1); }
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
 
@@ -278,7 +275,7 @@ class BasicTable {
         if (word >> 48 != tag_of(key.hash) || word == 0) continue;
         consider(found, entry_of(word), index, word, key, except);
       }
-      for_each_chained(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
+      chain_of(bucket).for_each(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
       if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found))
         return found;
     }
@@ -291,30 +288,14 @@ class BasicTable {
   [[nodiscard]] bool still_there(Bucket& bucket, const Found& found) const noexcept {
     if (found.entry == nullptr) return true;
     if (found.slot != kInChain) return bucket.slots[found.slot].load(std::memory_order_seq_cst) == found.word;
-    return (found.entry->chain_next.load(std::memory_order_seq_cst) & kRemoved) == 0;
+    return !Chain::is_removed(found.entry->chain_next.load(std::memory_order_seq_cst));
   }
   [[nodiscard]] bool holds(Bucket& bucket, std::uint64_t word, const Entry* entry) const noexcept {
     for (Slot& slot : bucket.slots) {
       if (slot.load(std::memory_order_seq_cst) == word) return true;
     }
-    return is_chained(bucket, entry);
+    return chain_of(bucket).holds(entry);
   }
-  [[nodiscard]] bool is_chained(Bucket& bucket, const Entry* entry) const noexcept {
-    bool chained = false;
-    for_each_chained(bucket.control.load(std::memory_order_seq_cst),
-                     [&](const Entry* each) { chained |= each == entry; });
-    return chained;
-  }
-
-  template <class Look>
-  void for_each_chained(std::uint64_t control, Look&& look) const noexcept {
-    for (Entry* entry = head_of(control); entry != nullptr;) {
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-      if ((next & kRemoved) == 0) look(entry);
-      entry = at(next);
-    }
-  }
-
   // All real entries of a bucket, as of a moment when nothing was placed: else one that moves from the chain into a
   // slot could be missed, as in search().
   void collect_real(Bucket& bucket, std::vector<Entry*>& seen) noexcept {
@@ -326,7 +307,7 @@ class BasicTable {
         const std::uint64_t word = slot.load(std::memory_order_seq_cst);
         if (word != 0 && entry_of(word)->is_real()) seen.push_back(entry_of(word));
       }
-      for_each_chained(control, [&](Entry* entry) {
+      chain_of(bucket).for_each(control, [&](Entry* entry) {
         if (entry->is_real()) seen.push_back(entry);
       });
     } while (bucket.control.load(std::memory_order_seq_cst) != control);
@@ -358,15 +339,11 @@ class BasicTable {
       reclaimer_.retire(entry_of(victim_word));
       return true;
     }
-    std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
-    for (;;) {
-      entry->chain_next.store(static_cast<std::uint32_t>(control), std::memory_order_seq_cst);
-      const std::uint64_t raised = ((control >> 32) + 1) << 32 | pool_.offset_of(entry);
-      if (bucket.control.compare_exchange_strong(control, raised, std::memory_order_seq_cst)) return true;
-    }
+    chain_of(bucket).push(entry);  // raises the version with it
+    return true;
   }
   static void raise_version(Bucket& bucket) noexcept {
-    bucket.control.fetch_add(std::uint64_t{1} << 32, std::memory_order_seq_cst);
+    bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);
   }
   [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
     return entry.is_real() && entry.sequence <= applied;
@@ -387,58 +364,18 @@ class BasicTable {
         const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
         if (word >> 48 == tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
       }
-      for_each_chained(control, [&](Entry* entry) { look(entry, kInChain, 0); });
+      chain_of(bucket).for_each(control, [&](Entry* entry) { look(entry, kInChain, 0); });
       if (bucket.control.load(std::memory_order_seq_cst) != control) continue;
       if (count <= 1) return;
       // The newer one may be in a slot that a reader has passed, put there by a writer that has yet to raise the
       // version. Without raising it here too, that reader would miss both and find nothing.
       raise_version(bucket);
       if (lowest.slot == kInChain) {
-        remove_from_chain(bucket, lowest.entry);
+        chain_of(bucket).remove(lowest.entry);
       } else {
         std::uint64_t expected = lowest.word;
         if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst))
           reclaimer_.retire(lowest.entry);
-      }
-    }
-  }
-
-  // The chain is a list after T. Harris ("A pragmatic implementation of non-blocking linked-lists", 2001) with
-  // M. Michael's reclamation (2002): an entry is out once its own link is marked, and retired by whoever unlinks it.
-  bool remove_from_chain(Bucket& bucket, Entry* entry) noexcept {
-    if (!is_chained(bucket, entry)) return false;
-    const std::uint32_t before = entry->chain_next.fetch_or(kRemoved, std::memory_order_seq_cst);
-    unlink_removed(bucket);
-    return (before & kRemoved) == 0;
-  }
-  void unlink_removed(Bucket& bucket) noexcept {
-    for (bool again = true; again;) {
-      again = false;
-      Entry* previous = nullptr;
-      std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
-      for (Entry* entry = head_of(control); entry != nullptr;) {
-        const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-        if ((next & kRemoved) == 0) {
-          previous = entry;
-          entry = at(next);
-          continue;
-        }
-        bool unlinked = false;
-        if (previous == nullptr) {
-          const std::uint64_t new_control = control >> 32 << 32 | (next & ~kRemoved);
-          unlinked = bucket.control.compare_exchange_strong(control, new_control, std::memory_order_seq_cst);
-          control = new_control;
-        } else {
-          std::uint32_t expected = pool_.offset_of(entry);
-          unlinked =
-              previous->chain_next.compare_exchange_strong(expected, next & ~kRemoved, std::memory_order_seq_cst);
-        }
-        if (!unlinked) {
-          again = true;  // another thread changed the chain here: it, or the next round, takes care
-          break;
-        }
-        reclaimer_.retire(entry);
-        entry = at(next);
       }
     }
   }
@@ -458,18 +395,13 @@ class BasicTable {
       ++evicted;
       reclaimer_.retire(entry);
     }
-    for (Entry* entry = head_of(bucket.control.load(std::memory_order_seq_cst)); entry != nullptr;) {
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
-      Entry* const following = at(next);
-      if ((next & kRemoved) == 0 && may_go(*entry)) {
-        const std::size_t bytes = EntryPool::footprint(*entry);
-        if (remove_from_chain(bucket, entry)) {
-          done += bytes;
-          ++evicted;
-        }
-      }
-      entry = following;
-    }
+    Chain chain = chain_of(bucket);
+    chain.for_each(bucket.control.load(std::memory_order_seq_cst), [&](Entry* entry) {
+      const std::size_t bytes = EntryPool::footprint(*entry);
+      if (!may_go(*entry) || !chain.remove(entry)) return;
+      done += bytes;
+      ++evicted;
+    });
     return done;
   }
   // Second chance (CLOCK; F. Corbato, 1968): what was read since the hand last came is passed over once.
@@ -490,8 +422,9 @@ class BasicTable {
       if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
         pool_.release(entry_of(word));  // no other thread is left
     }
-    for (Entry* entry = head_of(bucket.control.load(std::memory_order_relaxed)); entry != nullptr;) {  // the same
-      Entry* const next = at(entry->chain_next.load(std::memory_order_relaxed));                       // the same
+    const Chain chain = chain_of(bucket);
+    for (Entry* entry = chain.first(bucket.control.load(std::memory_order_relaxed)); entry != nullptr;) {  // the same
+      Entry* const next = chain.at(entry->chain_next.load(std::memory_order_relaxed));                     // the same
       pool_.release(entry);
       entry = next;
     }
