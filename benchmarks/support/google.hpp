@@ -24,9 +24,9 @@ class Suite {
 
   Suite(const Arguments& arguments, std::string_view program) : arguments_(arguments), program_(program) {}
 
-  /// `function` must count items.
+  /// `function` must count items. The processor time of the whole process is what counts.
   void add(const char* name, Function function);
-  /// `function` sets the time of each iteration itself; there are so many in one repeat.
+  /// `function` sets the time of each iteration itself; there are `iterations` in one repeat.
   void add_timed(const char* name, std::int64_t iterations, Function function);
 
   /// Runs what was added and the filter wants, in turn, several times, and prints a line for each.

@@ -1,5 +1,7 @@
 #include "index_tree/crash.hpp"
 
+#include "index_tree/progress.hpp"
+
 #include <dictsqlite/dictsqlite.hpp>
 
 #include <absl/status/status.h>
@@ -11,10 +13,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string_view>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -178,9 +182,10 @@ absl::StatusOr<std::uint64_t> run_and_kill(const Arguments& arguments, const std
   Child child;
   const absl::Status started = child.start(arguments, path, list.get());
   if (!started.ok()) return started;
+  Progress progress("writing", files.size(), [] { return std::string("in another process, until it is killed"); });
   std::uint64_t durable = 0;
   while (const std::optional<std::uint64_t> report = child.next_report()) {
-    durable = std::max(durable, *report);
+    for (; durable < std::min<std::uint64_t>(*report, files.size()); ++durable) progress.add(1, files[durable].bytes);
     if (durable >= kill_at) child.kill();  // and read on: what it reported before it died counts
   }
   if (!child.wait()) return absl::InternalError("the writing process ended by itself; see its message above");
@@ -234,6 +239,9 @@ absl::StatusOr<KillResult> kill_and_examine(const Arguments& arguments, Tree tre
   if (!durable.ok()) return durable.status();
   result.durable = *durable;
 
+  std::error_code no_log;
+  const std::uintmax_t log_bytes = std::filesystem::file_size(path + "-wal", no_log);
+  if (!no_log) result.log_bytes = log_bytes;
   const Clock::time_point start = Clock::now();
   absl::StatusOr<dictsqlite::Database> db = dictsqlite::Database::open(database_options(arguments, path));
   if (!db.ok()) return db.status();

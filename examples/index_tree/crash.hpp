@@ -16,8 +16,9 @@ namespace index_tree {
 
 struct KillResult {
   std::uint64_t seed = 0;
-  std::uint64_t files = 0;    // that the child was to write
-  std::uint64_t durable = 0;  // that it had reported when it died
+  std::uint64_t files = 0;      // that the child was to write
+  std::uint64_t durable = 0;    // that it had reported when it died
+  std::uint64_t log_bytes = 0;  // of committed data that the dead process had not yet copied into the database file
   double open_seconds = 0;
 
   std::uint64_t found = 0;

@@ -26,8 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 std::uint64_t nanoseconds_since(Clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count());
 }
 
 struct Range {
@@ -75,7 +74,7 @@ class Work {
   void done(std::size_t file_bytes) {
     ++files_;
     bytes_ += file_bytes;
-    progress_.add(file_bytes);
+    progress_.add(1, file_bytes);
   }
 
   void fail(const absl::Status& error) {

@@ -23,9 +23,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
-  void add(std::uint64_t bytes) {
+  void add(std::uint64_t files, std::uint64_t bytes) {
     // relaxed: counters for the eye; nothing is read on the strength of them.
-    files_.fetch_add(1, std::memory_order_relaxed);
+    files_.fetch_add(files, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
 

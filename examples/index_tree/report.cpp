@@ -21,13 +21,13 @@ std::uint64_t per_second(std::uint64_t count, double seconds) {
 }
 
 void print_row(std::string_view what, const Pass& pass) {
-  std::printf("  %-34.*s %9s %9s %9s %9s %8s %8s\n", static_cast<int>(what.size()), what.data(),
+  std::printf("  %-36.*s %9s %9s %9s %9s %8s %8s\n", static_cast<int>(what.size()), what.data(),
               grouped(pass.files).c_str(), megabytes(pass.bytes).c_str(), seconds_text(pass.seconds).c_str(),
               grouped(per_second(pass.files, pass.seconds)).c_str(),
               megabytes(per_second(pass.bytes, pass.seconds)).c_str(), seconds_text(pass.file_seconds).c_str());
 }
 
-void print_fact(const char* what, const std::string& value) { std::printf("  %-34s %s\n", what, value.c_str()); }
+void print_fact(const char* what, const std::string& value) { std::printf("  %-36s %s\n", what, value.c_str()); }
 
 struct Percentiles {
   std::uint64_t median_ns = 0;
@@ -96,7 +96,7 @@ void print_input(const std::string& directory, const Tree& tree, std::size_t cor
 }
 
 void print_first_act(const FirstAct& act) {
-  std::printf("\n  %-34s %9s %9s %9s %9s %8s %8s\n", "", "files", "MB", "seconds", "files/s", "MB/s", "reading*");
+  std::printf("\n  %-36s %9s %9s %9s %9s %8s %8s\n", "", "files", "MB", "seconds", "files/s", "MB/s", "reading*");
   print_row("write, each awaited until durable", act.write);
   print_row("read back cold, one get a file", act.one_by_one);
   print_row("read back cold, 64 keys a batch", act.in_batches);
@@ -129,11 +129,12 @@ void print_second_act(const KillResult& result) {
       "\nThe same in another process, killed with SIGKILL after it had reported %s of %s files durable (seed %" PRIu64
       ").\n",
       grouped(result.durable).c_str(), grouped(result.files).c_str(), result.seed);
-  std::printf("  Reopened in %.1f ms with %s files. ", result.open_seconds * 1000, grouped(result.found).c_str());
+  std::printf("  Reopened in %.2f s, %s MB of log recovered: %s files. ", result.open_seconds,
+              megabytes(result.log_bytes).c_str(), grouped(result.found).c_str());
   if (result.ok()) {
     std::printf(
-        "They are exactly the first %s it wrote, every byte equal, so nothing\n"
-        "  reported durable was lost and nothing is missing in between.\n",
+        "They are exactly the first %s it wrote,\n"
+        "  every byte equal: nothing that it had reported durable is lost, and there is no gap.\n",
         grouped(result.found).c_str());
   } else {
     std::printf("WRONG: %s.\n", result.complaint().c_str());

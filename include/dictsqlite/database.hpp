@@ -91,7 +91,7 @@ class DICTSQLITE_EXPORT Database {
   [[nodiscard]] FenceOperation close_async();
 
   /// Walks a range of keys over one snapshot.
-  [[nodiscard]] Scan scan(ScanOptions options = {});
+  [[nodiscard]] Scan scan(const ScanOptions& options = {});
 
   // The same, blocking the calling thread.
   absl::Status set(std::string_view key, std::string_view value, WriteOptions options = {});

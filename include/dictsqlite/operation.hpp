@@ -211,6 +211,7 @@ class [[nodiscard]] GetOperation : public Operation<GetOperation, absl::StatusOr
   detail::KeyCopy key_;
   detail::Immediate immediate_;
   Value value_;
+  bool waited_ = false;  // the result is in the completion
 };
 
 /// Result of contains_async.
@@ -229,7 +230,7 @@ class [[nodiscard]] ContainsOperation : public Operation<ContainsOperation, absl
 
   detail::KeyCopy key_;
   detail::Immediate immediate_;
-  bool found_ = false;
+  bool waited_ = false;  // the result is in the completion
 };
 
 /// Result of set_async, erase_async and write_async.

@@ -60,7 +60,7 @@ FenceOperation Database::sync_async() { return {handle_of(engine_), FenceOperati
 FenceOperation Database::flush_async() { return {handle_of(engine_), FenceOperation::Kind::kFlush}; }
 FenceOperation Database::close_async() { return {handle_of(engine_), FenceOperation::Kind::kClose}; }
 
-Scan Database::scan(ScanOptions options) {
+Scan Database::scan(const ScanOptions& options) {
   auto* session = new ScanNextOperation::State();
   session->order = options.reverse ? store::ScanOrder::kReverse : store::ScanOrder::kForward;
   session->rows_left = options.limit != 0 ? options.limit : std::numeric_limits<std::size_t>::max();

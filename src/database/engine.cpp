@@ -189,29 +189,29 @@ void Engine::collect_rows(const store::KeyRange& range, std::vector<store::Scann
 }
 
 Stats Engine::stats() noexcept {
-  constexpr auto relaxed = std::memory_order_relaxed;  // statistics: each number on its own
+  constexpr auto kRelaxed = std::memory_order_relaxed;  // statistics: each number on its own
   Stats stats;
   stats.claimed_sequence = path_.claimed_sequence();
   stats.applied_sequence = watermarks_.applied.value();
   stats.durable_sequence = watermarks_.durable.value();
   stats.settled_sequence = watermarks_.settled.value();
   const flush::FlushCounters& flushed = flusher_.counters();
-  stats.transactions = flushed.transactions.load(relaxed);
-  stats.rows_applied = flushed.rows_applied.load(relaxed);
-  stats.writes_applied = flushed.writes_applied.load(relaxed);
-  stats.syncs = flushed.syncs.load(relaxed);
-  stats.stalled_publishes = flushed.stalled_publishes.load(relaxed);
-  stats.wal_bytes = flushed.wal_bytes.load(relaxed);
-  stats.checkpoints = flushed.checkpoints.load(relaxed);
-  stats.checkpoints_blocked = flushed.checkpoints_blocked.load(relaxed);
-  stats.io_backend = memory_only() ? "none" : flushed.on_uring.load(relaxed) ? "uring" : "threads";
+  stats.transactions = flushed.transactions.load(kRelaxed);
+  stats.rows_applied = flushed.rows_applied.load(kRelaxed);
+  stats.writes_applied = flushed.writes_applied.load(kRelaxed);
+  stats.syncs = flushed.syncs.load(kRelaxed);
+  stats.stalled_publishes = flushed.stalled_publishes.load(kRelaxed);
+  stats.wal_bytes = flushed.wal_bytes.load(kRelaxed);
+  stats.checkpoints = flushed.checkpoints.load(kRelaxed);
+  stats.checkpoints_blocked = flushed.checkpoints_blocked.load(kRelaxed);
+  stats.io_backend = memory_only() ? "none" : flushed.on_uring.load(kRelaxed) ? "uring" : "threads";
   stats.unapplied_bytes = path_.admission().used_bytes();
   stats.parked_writers = path_.parked().count();
   stats.parked_writers_total = path_.parked().total();
   const load::LoadCounters& loaded = loader_.counters();
-  stats.loads = loaded.loads.load(relaxed);
-  stats.queries = loaded.queries.load(relaxed);
-  stats.load_groups = loaded.groups.load(relaxed);
+  stats.loads = loaded.loads.load(kRelaxed);
+  stats.queries = loaded.queries.load(kRelaxed);
+  stats.load_groups = loaded.groups.load(kRelaxed);
   stats.joined_misses = loader_.flights().joined();
   stats.loads_in_flight = loader_.flights().in_flight();
   stats.entry_bytes = cache_.pool().used_bytes();

@@ -34,6 +34,8 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   /// Errors: kResourceExhausted.
   [[nodiscard]] static absl::StatusOr<EngineHandle> create(const Options& options);
 
+  virtual ~Engine() = default;  // by the last handle
+
   // --- life ---
 
   /// Starts opening; `completion` is delivered when it is over. An error: nothing was started.
@@ -79,7 +81,6 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
 
  private:
   explicit Engine(const Options& options);
-  ~Engine() = default;
   friend class EngineHandle;
   friend void release(const SharedRef& shared) noexcept;
   void drop_handle(std::uint32_t stripe) noexcept {

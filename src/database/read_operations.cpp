@@ -63,37 +63,32 @@ bool GetOperation::try_now() noexcept {
 }
 
 bool GetOperation::suspend(detail::Completion* completion) noexcept {
+  waited_ = true;
   return suspend_miss(engine(), key_.view(), completion);
 }
 
 GetOperation::Result GetOperation::take() noexcept {
-  if (detail::Completion* done = completion(); done != nullptr && immediate_.code == absl::StatusCode::kOk) {
-    if (done->code != absl::StatusCode::kOk) return detail::make_status(done->code, done->message);
-    if (done->value.size() != 0 || value_.empty()) return std::move(done->value);
-  }
   if (immediate_.code != absl::StatusCode::kOk) return absl::Status(immediate_.code, immediate_.message);
-  return std::move(value_);
+  if (!waited_) return std::move(value_);
+  if (completion()->code == absl::StatusCode::kOk) return std::move(completion()->value);
+  return detail::make_status(completion()->code, completion()->message);
 }
 
 bool ContainsOperation::try_now() noexcept {
-  return look_up(engine(), key_, immediate_, [this](entry::Entry&) { found_ = true; });
+  return look_up(engine(), key_, immediate_, [](entry::Entry&) {});
 }
 
 bool ContainsOperation::suspend(detail::Completion* completion) noexcept {
+  waited_ = true;
   return suspend_miss(engine(), key_.view(), completion);
 }
 
 ContainsOperation::Result ContainsOperation::take() noexcept {
-  absl::StatusCode code = immediate_.code;
-  bool found = found_;
-  if (detail::Completion* done = completion(); done != nullptr && code == absl::StatusCode::kOk && !found) {
-    code = done->code;
-    found = code == absl::StatusCode::kOk;
-    if (!found && code != absl::StatusCode::kNotFound) return detail::make_status(code, done->message);
-  }
-  if (code == absl::StatusCode::kOk) return found;
+  const bool answered = waited_ && immediate_.code == absl::StatusCode::kOk;
+  const absl::StatusCode code = answered ? completion()->code : immediate_.code;
+  if (code == absl::StatusCode::kOk) return true;
   if (code == absl::StatusCode::kNotFound) return false;
-  return absl::Status(code, immediate_.message);
+  return answered ? detail::make_status(code, completion()->message) : absl::Status(code, immediate_.message);
 }
 
 }  // namespace dictsqlite

@@ -118,8 +118,8 @@ absl::Status Scan::status() const {
 }
 
 const std::string& Scan::resume_key() const noexcept {
-  static const std::string kNone;
-  return state_ == nullptr ? kNone : state_->last_key;
+  static const std::string none;
+  return state_ == nullptr ? none : state_->last_key;
 }
 
 }  // namespace dictsqlite

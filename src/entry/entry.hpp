@@ -64,10 +64,10 @@ struct BasicEntry {
   template <class T>
   [[nodiscard]] T* word() const noexcept {
     T* pointer = nullptr;
-    std::memcpy(&pointer, payload(), sizeof pointer);
+    std::memcpy(&pointer, payload(), sizeof(void*));
     return pointer;
   }
-  void set_word(const void* pointer) noexcept { std::memcpy(payload(), &pointer, sizeof pointer); }
+  void set_word(const void* pointer) noexcept { std::memcpy(payload(), &pointer, sizeof(void*)); }
 
   [[nodiscard]] std::string_view key() const noexcept { return {key_data(), key_bytes}; }
   [[nodiscard]] std::string_view value() const noexcept {

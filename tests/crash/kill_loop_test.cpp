@@ -49,7 +49,7 @@ void run_loop(unsigned writers, std::uint64_t rounds) {
   EXPECT_GT(oracle.durable_total(), 0u);
   kill_rounds_total += counts.kills;
   std::printf(
-      "%llu writers: %llu kills (%llu while opening), %llu clean closes, %llu looks by plain SQLite; %llu writes "
+      "%llu writer(s): %llu kills (%llu while opening), %llu clean closes, %llu looks by plain SQLite; %llu writes "
       "started, %llu durable acknowledgements, %llu unacknowledged writes lost\n",
       static_cast<unsigned long long>(writers), static_cast<unsigned long long>(counts.kills),
       static_cast<unsigned long long>(counts.kills_while_opening), static_cast<unsigned long long>(counts.clean_closes),
