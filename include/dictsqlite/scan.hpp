@@ -15,9 +15,9 @@ namespace dictsqlite {
 
 /// Which keys, in which order. Keys are compared as bytes. `prefix` and `from`/`to` exclude each other.
 struct ScanOptions {
-  std::string prefix;     ///< keys that begin with it
-  std::string from;       ///< first key, inclusive
-  std::string to;         ///< end of the range, exclusive; empty: to the last key
+  std::string prefix{};   ///< keys that begin with it
+  std::string from{};     ///< first key, inclusive
+  std::string to{};       ///< end of the range, exclusive; empty: to the last key
   std::size_t limit = 0;  ///< rows at most; 0: no limit
   bool reverse = false;   ///< from the last key to the first
 };
