@@ -2,6 +2,9 @@
 //
 // The child writes the files in one known order and reports on its standard output how many are durable. So whatever
 // it had reported when the kill came must be there, and whatever is there must be the beginning of that order.
+//
+// The child gets the list of files on its standard input, each as "<bytes> <path>\0", and writes to its standard output
+// one std::uint64_t after the other: "so many files of the list are durable".
 #pragma once
 
 #include "index_tree/arguments.hpp"

@@ -62,7 +62,7 @@ struct Options {
   /// Memory for writes that SQLite does not have yet; a write that finds none left waits. (1 MiB to 8 GiB)
   std::size_t unapplied_bytes = 64u << 20;
 
-  std::size_t key_bytes_max = 4096;         ///< (1 to 65,535)
+  std::size_t key_bytes_max = 4096;         ///< (1 to 8,000)
   std::size_t value_bytes_max = 16u << 20;  ///< (1 to 512 MiB)
   std::size_t batch_bytes_max = 32u << 20;  ///< keys and values of one WriteBatch; at most `unapplied_bytes`
   std::size_t batch_rows_max = 100'000;     ///< rows of one WriteBatch (1 to 2^20)

@@ -46,7 +46,8 @@ class [[nodiscard]] ScanNextOperation : public Operation<ScanNextOperation, std:
   State* state_;  // counted
 };
 
-/// One scan. Everything accepted before the first next_async() is in it; of what is written later, nothing. Rows are
+/// One scan. Everything accepted before the first next_async() is in it, and of what is accepted later a prefix that is
+/// fixed before the first row comes: the snapshot. Rows are
 /// fetched in chunks, so that most calls of next_async() are ready at once.
 ///
 /// Thread-safety: none; one next_async() at a time. Ownership: holds a read transaction on a connection of its own

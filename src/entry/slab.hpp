@@ -268,9 +268,16 @@ class BasicSlab {
   [[nodiscard]] std::uint32_t take_span(std::uint32_t size_class) noexcept {
     if (const std::uint32_t span = pop(partial_[size_class])) return span;
     if (const std::uint32_t span = take_unused()) return claim(span, size_class);
-    collect_empty();
-    if (const std::uint32_t span = take_unused()) return claim(span, size_class);
-    return pop(partial_[size_class]);
+    for (;;) {
+      // While somebody else collects, spans are in his hands and nowhere to be found: their absence proves nothing.
+      const std::uint64_t before = collections_.fetch_add(kCollecting, std::memory_order_acq_rel);  // (S5)
+      collect_empty();
+      const std::uint64_t after = collections_.fetch_add(kCollected - kCollecting, std::memory_order_acq_rel);  // (S5)
+      if (const std::uint32_t span = take_unused()) return claim(span, size_class);
+      if (const std::uint32_t span = pop(partial_[size_class])) return span;
+      if (before % kCollected == 0 && after == before + kCollecting) return 0;
+      base::spin_pause();
+    }
   }
   [[nodiscard]] std::uint32_t take_unused() noexcept {
     if (const std::uint32_t span = pop(unused_)) return span;
@@ -349,6 +356,12 @@ class BasicSlab {
   std::size_t range_bytes_ = 0;
   std::uint32_t span_count_ = 0;
 
+  static constexpr std::uint64_t kCollecting = 1;
+  static constexpr std::uint64_t kCollected = std::uint64_t{1} << 16;
+
+  // Threads in collect_empty(), and kCollected times how often it was left. (S5): pairs with itself; what a collector
+  // put back is found by whoever sees that he left.
+  alignas(base::kCacheLine) Atomic<std::uint64_t> collections_{0};
   alignas(base::kCacheLine) Atomic<std::uint32_t> next_fresh_{1};  // spans below it have been handed out once
   Stack unused_;                                                   // spans that were collected empty
   std::array<Stack, SizeClass::kCount> partial_;                   // listed spans that are nobody's current

@@ -371,7 +371,6 @@ bool Flusher::close_step() {
 }
 
 void Flusher::finish() {
-  waiters_.take_last();
   host_.store_closing();
   absl::Status status;
   if (failure_.failed()) {
@@ -381,6 +380,8 @@ void Flusher::finish() {
     if (status.ok()) all_durable();
   }
   store_.reset();
+  // Only now: whoever comes later and is refused finds the durable watermark where it belongs.
+  waiters_.take_last();
   if (!status.ok() && failure_.set(status)) path_.ring().fail();
   complete_waiters();
   admit_parked();

@@ -21,8 +21,8 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
     if (found == nullptr) {
       if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= flights_max_) {  // bounds memory only
         in_flight_.fetch_sub(1, std::memory_order_relaxed);                      // the same
-        park(completion, key);
-        return MissOutcome::kSuspended;
+        if (park(completion, key)) return MissOutcome::kSuspended;
+        return refuse(completion);
       }
       made = make(key);
       if (made == nullptr) {
@@ -33,13 +33,12 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
       }
       const Table::PendingResult placed = cache_.table().place_pending(key.hash, made->pending, applied_.value());
       if (placed.outcome == Table::PendingResult::Outcome::kStands) {
+        completion->next_waiter = nullptr;  // it may come from the list of parked misses
         made->waiters = completion;
         if (queue(made)) return MissOutcome::kSuspended;
         cache_.table().remove(key.hash, made->pending);
         destroy(made);
-        completion->code = absl::StatusCode::kFailedPrecondition;
-        completion->message = "the database is closed";
-        return MissOutcome::kReady;
+        return refuse(completion);
       }
       destroy(made);
       if (placed.outcome == Table::PendingResult::Outcome::kLost) continue;
@@ -54,6 +53,12 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
     joined_.fetch_add(1, std::memory_order_relaxed);  // a statistic
     return MissOutcome::kSuspended;
   }
+}
+
+MissOutcome Flights::refuse(Completion* completion) noexcept {
+  completion->code = absl::StatusCode::kFailedPrecondition;
+  completion->message = "the database is closed";
+  return MissOutcome::kReady;
 }
 
 void Flights::answer(Completion* completion, Entry& entry) const noexcept {
@@ -137,11 +142,15 @@ void Flights::fail(Flight* flight, absl::StatusCode code, std::string_view messa
 
 // --- misses that found no free flight ---
 
-void Flights::park(Completion* completion, const Table::Key& key) noexcept {
+bool Flights::park(Completion* completion, const Table::Key& key) noexcept {
   // The key's bytes belong to the operation, which may be gone when the miss is admitted: keep a copy.
   Entry* copy = cache_.pool().make(EntryKind::kAbsent, key.table_id, key.bytes, {}, 0);
   {
     const base::MutexLock lock(parked_mutex_);
+    if (parked_closed_) {
+      if (copy != nullptr) cache_.pool().release(copy);
+      return false;
+    }
     completion->subject = copy;  // null if memory is short: admit_parked() says so
     completion->next_waiter = nullptr;
     (parked_last_ != nullptr ? parked_last_->next_waiter : parked_first_) = completion;
@@ -149,6 +158,12 @@ void Flights::park(Completion* completion, const Table::Key& key) noexcept {
     parked_count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
   }
   doorbell_.ring();
+  return true;
+}
+
+void Flights::close_parked() noexcept {
+  const base::MutexLock lock(parked_mutex_);
+  parked_closed_ = true;
 }
 
 void Flights::admit_parked() noexcept {

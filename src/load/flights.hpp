@@ -64,6 +64,8 @@ class Flights {
   void fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept;
   /// Starts misses that waited for a flight to become free. The loader calls it after landing some.
   void admit_parked() noexcept;
+  /// From now on a miss that finds no free flight is refused with kFailedPrecondition. Before the last admit_parked().
+  void close_parked() noexcept;
 
   [[nodiscard]] std::uint64_t in_flight() const noexcept {
     return in_flight_.load(std::memory_order_relaxed);
@@ -85,7 +87,8 @@ class Flights {
   [[nodiscard]] Flight* make(const cache::Table::Key& key) noexcept;
   void destroy(Flight* flight) noexcept;
   [[nodiscard]] bool queue(Flight* flight) noexcept;
-  void park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
+  [[nodiscard]] bool park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
+  [[nodiscard]] static MissOutcome refuse(detail::Completion* completion) noexcept;
   [[nodiscard]] detail::Completion* close(Flight* flight, bool cacheable) noexcept;
   // The end of the queue once it is closed: no flight has this address.
   [[nodiscard]] static Flight* closed() noexcept {
@@ -109,6 +112,7 @@ class Flights {
   base::Mutex parked_mutex_;
   detail::Completion* parked_first_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
   detail::Completion* parked_last_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
+  bool parked_closed_ DICTSQLITE_GUARDED_BY(parked_mutex_) = false;
 };
 
 }  // namespace dictsqlite::load

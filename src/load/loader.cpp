@@ -70,6 +70,7 @@ void Loader::run() noexcept {
   }
   // The last of each queue: whoever comes later is refused.
   load(flights_.take_last());
+  flights_.close_parked();
   flights_.admit_parked();
   serve_scans(scan_queue_.exchange(closed_queue(), std::memory_order_acquire));  // (L4)
   end_scans(true);
@@ -78,6 +79,7 @@ void Loader::run() noexcept {
 
 bool Loader::step() {
   bool worked = false;
+  end_scans(false);  // first: a scan that was dropped makes room for the next
   if (Flight* queued = flights_.take_queued()) {
     load(queued);
     worked = true;
@@ -87,7 +89,6 @@ bool Loader::step() {
     worked = true;
   }
   flights_.admit_parked();
-  end_scans(false);
   return worked;
 }
 

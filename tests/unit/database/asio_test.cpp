@@ -4,6 +4,7 @@
 #include <dictsqlite/asio.hpp>
 #include <dictsqlite/database.hpp>
 
+#include "support/start_line.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
@@ -267,6 +268,29 @@ TEST_F(AsioEvents, CancellingTwiceEndsOnce) {
   io->run();
   EXPECT_EQ(codes, kCancelledOnce);
   library.deliver();
+}
+
+TEST_F(AsioEvents, ACancellationAndAResultAtTheSameTimeEndTheWaitOnce) {
+  constexpr std::size_t kRounds = 500;
+  testing_support::StartLine start_line(2);
+  std::thread deliverer([&] {
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      start_line.arrive();
+      library.deliver();
+      start_line.arrive();
+    }
+  });
+  for (std::size_t round = 1; round <= kRounds; ++round) {
+    start(asio::detail::Effect::kReads, bound_note());
+    start_line.arrive();
+    signal.emit(::asio::cancellation_type::terminal);
+    start_line.arrive();
+    io->restart();
+    io->run();
+    ASSERT_EQ(codes.size(), round);
+    ASSERT_FALSE(library.waiting());
+  }
+  deliverer.join();
 }
 
 // `total` asks for no effect at all, which cannot be had of a write that was handed over.

@@ -93,7 +93,9 @@ TEST_P(BatchVisibility, BatchGetSeesAllOfABatchOrNothing) {
 
 TEST_P(BatchVisibility, AScanSeesAllOfABatchOrNothing) {
   race(scaled(150), [&] {
-    Scan scan = database_.scan({.prefix = "key"});
+    ScanOptions options;
+    options.prefix = "key";
+    Scan scan = database_.scan(options);
     std::vector<std::string> values;
     while (std::optional<Row> row = scan.next()) values.push_back(std::move(row->value));
     ASSERT_EQ(scan.status(), absl::OkStatus());
@@ -121,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(, BatchVisibility,
                          testing::Values(Setting{"InMemory", PersistMode::kWriteBehind, 100},
                                          Setting{"EvictedAndLoaded", PersistMode::kWriteBehind, 120'000},
                                          Setting{"WithoutADisk", PersistMode::kMemory, 100}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& each) { return std::string(each.param.name); });
 
 }  // namespace
 }  // namespace dictsqlite

@@ -388,7 +388,7 @@ TEST_F(UpstreamDefects, AKeyInUseStaysWhenOthersAreEvicted) {
     ASSERT_EQ(database.set(key_of(round), std::string(3'000, 'c')), absl::OkStatus());
     ASSERT_EQ(database.get("hot")->view(), "v");
   }
-  EXPECT_GT(database.stats().evictions, kRounds / 2);
+  EXPECT_GT(database.stats().evictions, kRounds / 4);
   EXPECT_LT(database.stats().loads, kRounds / 50) << "the hot key was thrown out again and again";
 }
 
