@@ -47,9 +47,7 @@ dictsqlite::Task<absl::Status> play(dictsqlite::Database& db) {
   }
 
   // In key order, over one snapshot.
-  dictsqlite::ScanOptions range;
-  range.prefix = "wallet:";
-  dictsqlite::Scan scan = db.scan(range);
+  dictsqlite::Scan scan = db.scan({.prefix = "wallet:"});
   while (std::optional<dictsqlite::Row> row = co_await scan.next_async()) {
     std::printf("scanned %s = %s\n", row->key.c_str(), row->value.c_str());
   }

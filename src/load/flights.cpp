@@ -3,6 +3,7 @@
 #include "cache/value_access.hpp"
 
 #include <new>
+#include <string>
 #include <utility>
 
 namespace dictsqlite::load {
@@ -118,26 +119,29 @@ Completion* Flights::close(Flight* flight, bool cacheable) noexcept {
   return std::exchange(flight->waiters, nullptr);
 }
 
+// The flight ends before the first answer goes out: whoever is answered finds it gone from the gauge.
 void Flights::land(Flight* flight) noexcept {
   Completion* waiter = close(flight, true);
+  Entry* const loaded = flight->loaded;
+  destroy(flight);
   while (waiter != nullptr) {
     Completion* const next = waiter->next_waiter;
-    answer(waiter, *flight->loaded);
+    answer(waiter, *loaded);
     detail::deliver(waiter);
     waiter = next;
   }
-  cache_.pool().release(flight->loaded);
-  destroy(flight);
+  cache_.pool().release(loaded);
 }
 
 void Flights::fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept {
   Completion* waiter = close(flight, false);
+  const std::string text(message);  // it may be the flight's own
+  destroy(flight);
   while (waiter != nullptr) {
     Completion* const next = waiter->next_waiter;
-    detail::complete(waiter, code, message);
+    detail::complete(waiter, code, text);
     waiter = next;
   }
-  destroy(flight);
 }
 
 // --- misses that found no free flight ---

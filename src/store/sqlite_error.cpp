@@ -3,7 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace dictsqlite::store {
 
@@ -88,12 +88,15 @@ bool errno_explains(int code) noexcept {
 absl::Status make_status(int code, int error, std::string_view attempted, const char* detail) {
   const int shown_error = errno_explains(code) ? error : 0;
   std::string message = absl::StrCat(message_part(attempted), ": ", detail, " (SQLite code ", code);
-  if (shown_error != 0) absl::StrAppend(&message, ", ", std::strerror(shown_error));
+  if (shown_error != 0) absl::StrAppend(&message, ", ", errno_text(shown_error));
   absl::StrAppend(&message, ")");
   return absl::Status(code_of_sqlite(code, shown_error), message);
 }
 
 }  // namespace
+
+// std::strerror need not be thread-safe.
+std::string errno_text(int error) { return std::generic_category().message(error); }
 
 bool is_no_space(int error) noexcept { return error == ENOSPC || error == EDQUOT; }
 
@@ -108,7 +111,7 @@ int write_result(sqlite3_file& file, int code) noexcept {
 }
 
 absl::Status errno_status(int error, std::string_view attempted) {
-  return absl::Status(code_of_errno(error), absl::StrCat(message_part(attempted), ": ", std::strerror(error)));
+  return absl::Status(code_of_errno(error), absl::StrCat(message_part(attempted), ": ", errno_text(error)));
 }
 
 absl::Status sqlite_status(int code, int error, std::string_view attempted) {

@@ -14,6 +14,7 @@
 
 #include <sqlite3.h>
 
+#include <string>
 #include <string_view>
 
 namespace dictsqlite::store {
@@ -22,6 +23,9 @@ namespace dictsqlite::store {
 [[nodiscard]] inline absl::string_view message_part(std::string_view text) noexcept {
   return {text.data(), text.size()};
 }
+
+/// What the system calls `error` (an errno), in words.
+[[nodiscard]] std::string errno_text(int error);
 
 /// True if `error` (an errno) says that the disk or the quota is full.
 [[nodiscard]] bool is_no_space(int error) noexcept;

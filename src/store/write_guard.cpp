@@ -1,16 +1,16 @@
 #include "store/write_guard.hpp"
 
+#include "store/sqlite_error.hpp"
+
 #include <absl/strings/str_cat.h>
 
 #include <sqlite3.h>
-
-#include <cstring>
 
 namespace dictsqlite::store {
 
 void WriteGuard::fail(const char* operation, const char* suffix, int code, int error) {
   if (failed()) return;
-  const char* reason = error != 0 ? std::strerror(error) : sqlite3_errstr(code);
+  const std::string reason = error != 0 ? errno_text(error) : std::string(sqlite3_errstr(code));
   failure_ = absl::InternalError(absl::StrCat(operation, " of '", path_, suffix, "': ", reason,
                                               "; what reached the disk is unknown until the database is reopened"));
 }
