@@ -492,6 +492,39 @@ TEST_P(IoBackendContract, OpensAndClosesManyTimes) {
   }
 }
 
+TEST_P(IoBackendContract, OnceFinishedItOutlivesItsThread) {
+  const UnnamedFile file;
+  const std::string text = "finished";
+  std::unique_ptr<IoBackend> backend;
+  std::thread([&] {
+    backend = GetParam().open();
+    std::array<IoCompletion, 1> out;
+    backend->wait(now(), out);
+    backend->submit_write(file.fd(), bytes_of(text), 0, 1);
+    backend->submit_data_sync(file.fd(), 2);
+    backend->finish();
+  }).join();
+  EXPECT_EQ(file.read(100), "finished");
+  backend->wake();  // a ringer that comes late
+  backend.reset();
+}
+
+TEST_P(IoBackendContract, OnceFinishedItIsDestroyedByAnyThread) {
+  for (int round = 0; round < 20; ++round) {
+    std::array<IoCompletion, 1> out;
+    backend_->wait(now(), out);
+    if (round % 2 == 0) {
+      backend_->wake();
+    }
+    backend_->finish();
+    std::thread([this] {
+      backend_->wake();
+      backend_.reset();
+    }).join();
+    backend_ = GetParam().open();
+  }
+}
+
 std::set<int> open_descriptors() {
   std::set<int> descriptors;
   DIR* directory = opendir("/proc/self/fd");
