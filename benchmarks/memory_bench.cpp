@@ -2,7 +2,7 @@
 //
 // Ten million sets of random keys of a million, written behind, with the default 64 MiB of cache; then reads that miss,
 // so that every cache is full. What is resident, at its peak, must stay below the sum of the budgets and 32 MiB for all
-// else: code, threads, ring, table, journal of SQLite's pages.
+// else: code, threads, ring, table, what a transaction needs. Beside it the largest write-ahead log on the way.
 
 #include "support/arguments.hpp"
 #include "support/check.hpp"
@@ -15,6 +15,7 @@
 
 #include <absl/strings/str_format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -24,6 +25,7 @@ namespace {
 constexpr std::string_view kProgram = "memory_bench";
 constexpr std::size_t kWrites = 10'000'000;
 constexpr std::size_t kReads = 300'000;
+constexpr std::size_t kLookEvery = 10'000;
 constexpr std::size_t kReadsTogether = 256;
 constexpr std::size_t kKeys = 1'000'000;
 constexpr double kMiB = 1 << 20;
@@ -32,9 +34,10 @@ constexpr std::size_t kElse = 32u << 20;
 // Keys are made on the way: an array of them would count as resident.
 std::string_view view(const Keys::Bytes& key) noexcept { return {key.data(), key.size()}; }
 
-Task<void> write(Database& database, const Values& values, std::size_t count) {
+Task<void> write(Database& database, const Values& values, std::size_t count, std::uint64_t& log_bytes_max) {
   Random random(1);
   for (std::size_t i = 0; i < count; ++i) {
+    if (i % kLookEvery == 0) log_bytes_max = std::max(log_bytes_max, database.stats().wal_bytes);
     const Keys::Bytes key = Keys::make(random.below(kKeys));
     must(co_await database.set_async(view(key), values[i]), "set");
   }
@@ -72,7 +75,8 @@ void run(const Arguments& arguments) {
   const Values values;
   Database database = must(Database::open(std::move(options)), "open");
   const auto started = std::chrono::steady_clock::now();
-  sync_wait(write(database, values, writes));
+  std::uint64_t log_bytes_max = 0;
+  sync_wait(write(database, values, writes, log_bytes_max));
   const std::chrono::duration<double> writing = std::chrono::steady_clock::now() - started;
   const ResidentMemory written = resident_memory();
   must(database.flush(), "flush");
@@ -83,6 +87,7 @@ void run(const Arguments& arguments) {
   must(database.close(), "close");
 
   report.figure("sets accepted", static_cast<double>(writes) / writing.count(), "rows/s");
+  report.figure("largest write-ahead log", static_cast<double>(log_bytes_max) / kMiB, "MiB");
   report.figure("resident before open", before, "MiB");
   report.figure("after the writes", static_cast<double>(written.now_bytes) / kMiB, "MiB");
   report.figure("after the flush", static_cast<double>(flushed.now_bytes) / kMiB, "MiB");

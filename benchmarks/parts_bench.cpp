@@ -86,8 +86,8 @@ void make_and_release(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void find_hit(benchmark::State& state, std::size_t count) {
-  FullTable full(count);
+void find_hit(benchmark::State& state, FullTable& full) {
+  const std::size_t count = full.keys.size();
   std::size_t i = 0;
   for (auto _ : state) {
     const auto held = full.reclaimer.enter();
@@ -97,9 +97,8 @@ void find_hit(benchmark::State& state, std::size_t count) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void find_absent(benchmark::State& state) {
-  FullTable full(10'000);
-  const Keys others(10'000, 10'000);
+void find_absent(benchmark::State& state, FullTable& full) {
+  const Keys others(full.keys.size(), full.keys.size());
   std::size_t i = 0;
   for (auto _ : state) {
     const auto held = full.reclaimer.enter();
@@ -109,13 +108,11 @@ void find_absent(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void install_over(benchmark::State& state, std::size_t count) {
-  FullTable full(count);
+void install_over(benchmark::State& state, FullTable& full) {
   Random random(1);
-  std::uint64_t number = 0;
   for (auto _ : state) {
-    full.install(random.below(count), ++number);
-    if (number % kCollectEvery == 0) full.reclaimer.collect();
+    full.install(random.below(full.keys.size()), full.sequence);
+    if (full.sequence % kCollectEvery == 0) full.reclaimer.collect();
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -143,18 +140,24 @@ void admission(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
-void add_all(Suite& suite) {
-  suite.add("hash of a key", hash);
-  suite.add("reclaimer guard, enter and leave", guard);
-  suite.add("entry, make and release", make_and_release);
-  suite.add("table find, 10 k keys", [](benchmark::State& state) { find_hit(state, 10'000); });
-  suite.add("table find, 1 M keys", [](benchmark::State& state) { find_hit(state, 1'000'000); });
-  suite.add("table find, absent", find_absent);
-  suite.add("table install over, 10 k keys", [](benchmark::State& state) { install_over(state, 10'000); });
-  suite.add("table install over, 1 M keys", [](benchmark::State& state) { install_over(state, 1'000'000); });
-  suite.add("ring, in and out", ring_through);
-  suite.add("admission, reserve and give back", admission);
-}
+// Made when the first benchmark runs that wants it.
+class LateTable {
+ public:
+  explicit LateTable(std::size_t count) : count_(count) {}
+
+  /// A benchmark of the table.
+  template <typename Work>
+  Suite::Function with(Work work) {
+    return [this, work](benchmark::State& state) {
+      if (!table_) table_ = std::make_unique<FullTable>(count_);
+      work(state, *table_);
+    };
+  }
+
+ private:
+  const std::size_t count_;
+  std::unique_ptr<FullTable> table_;
+};
 
 }  // namespace
 }  // namespace dictsqlite::bench
@@ -163,7 +166,18 @@ int main(int argc, char** argv) {
   namespace bench = dictsqlite::bench;
   const bench::Arguments arguments = bench::parse_arguments(argc, argv, "The parts of a get and a set, one by one.");
   bench::Report report(arguments, bench::kProgram, "ring, entries and table, one thread");
+  bench::LateTable small(10'000);
+  bench::LateTable large(1'000'000);
   bench::Suite suite(arguments, bench::kProgram);
-  bench::add_all(suite);
+  suite.add("hash of a key", bench::hash);
+  suite.add("reclaimer guard, enter and leave", bench::guard);
+  suite.add("entry, make and release", bench::make_and_release);
+  suite.add("table find, 10 k keys", small.with(bench::find_hit));
+  suite.add("table find, 1 M keys", large.with(bench::find_hit));
+  suite.add("table find, absent", small.with(bench::find_absent));
+  suite.add("table install over, 10 k keys", small.with(bench::install_over));
+  suite.add("table install over, 1 M keys", large.with(bench::install_over));
+  suite.add("ring, in and out", bench::ring_through);
+  suite.add("admission, reserve and give back", bench::admission);
   suite.run(argc, argv, report);
 }

@@ -16,7 +16,7 @@
 
 namespace dictsqlite::store {
 
-/// Reads one number; kLastSequence is what a transaction brings up to date.
+/// The sequence of the newest write in the database: every transaction brings it up to date, every snapshot reads it.
 inline constexpr std::string_view kSelectLastSequence = "SELECT value FROM dictsqlite_meta WHERE name='last_sequence'";
 inline constexpr std::string_view kUpdateLastSequence =
     "UPDATE dictsqlite_meta SET value=?1 WHERE name='last_sequence'";

@@ -165,7 +165,7 @@ ChildPlan KillLoop::next_plan() {
 // After how many reports the kill comes; 0: while the database is being opened.
 std::uint64_t KillLoop::choose_moment() {
   if (random_.one_in(8)) return 0;
-  constexpr std::uint64_t kScales[] = {40, 400, 4000};
+  constexpr std::uint64_t kScales[] = {40, 400, 2000};
   return 2 + random_.below(kScales[random_.below(3)]);
 }
 

@@ -55,9 +55,9 @@ class LogBufferTest : public ::testing::Test {
 };
 
 TEST_F(LogBufferTest, ContinuousWritesBecomeOne) {
-  for (int frame = 0; frame < 10; ++frame) {
-    EXPECT_EQ(write(std::string(24, 'h'), frame * 1048), SQLITE_OK);
-    EXPECT_EQ(write(std::string(1024, 'p'), frame * 1048 + 24), SQLITE_OK);
+  for (sqlite3_int64 offset = 0; offset < 10'480; offset += 1048) {
+    EXPECT_EQ(write(std::string(24, 'h'), offset), SQLITE_OK);
+    EXPECT_EQ(write(std::string(1024, 'p'), offset + 24), SQLITE_OK);
   }
   EXPECT_EQ(file_.writes, 0);
   EXPECT_EQ(flush(), SQLITE_OK);
