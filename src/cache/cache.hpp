@@ -52,6 +52,13 @@ class Cache {
     for (int call = 0; call < 3; ++call) reclaimer_.collect();
   }
 
+  /// A writer's share of that, after it installed `rows`, if much is left behind. `number` spreads single rows.
+  void collect_share(std::uint64_t number, std::size_t rows) noexcept {
+    if ((rows > 1 || number % kShareEvery == 0) && backlog_is_large()) {
+      reclaimer_.collect_some(kSharePerRow * (rows > 1 ? rows : kShareEvery));
+    }
+  }
+
   /// Whether another entry of `bytes` would exceed both budgets together: for databases without a disk.
   [[nodiscard]] bool is_full(std::size_t bytes) const noexcept {
     return pool_.used_bytes() + bytes > clean_bytes_max_ + unapplied_bytes_max_ + reclaimer_.backlog_bytes();
@@ -78,6 +85,10 @@ class Cache {
 
  private:
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
+  // Installing a row retires one entry at most: freeing four for each keeps up whatever readers do. Single rows take
+  // turns, so that the look at the readers is shared and a portion takes the time of a few cache misses.
+  static constexpr std::size_t kSharePerRow = 4;
+  static constexpr std::size_t kShareEvery = 8;
   static constexpr std::size_t kEntryBytesExpected = 176;  // 16-byte keys, 100-byte values
 
   [[nodiscard]] static std::size_t slab_bytes(std::size_t clean, std::size_t unapplied) noexcept {

@@ -2,14 +2,15 @@
 // (K. Fraser, "Practical lock-freedom", 2004, chapter 5.2.3), with reader slots claimed per guard, so that threads
 // need no registration.
 //
-// Thread-safety: enter(), retire() and backlog_bytes() from any thread; collect() from any thread, one at a time
-//                (a second caller returns at once).
+// Thread-safety: every member from any thread; of collect() and collect_some() one runs at a time (a second caller
+//                returns at once).
 // Ownership:     holds the cache's reference of every retired entry. The destructor frees them all; no guard may
 //                be alive then.
 // Progress:      enter() is lock-free while at most kReaders guards are held at a time; retire() is lock-free;
-//                collect() frees nothing while some guard of the last epoch is held. The backlog's bytes are
+//                collect() frees nothing new while some guard of the last epoch is held. The backlog's bytes are
 //                counted, and admission of writes stops while they exceed a bound: a stalled reader suspends
-//                writers, it does not grow memory.
+//                writers, it does not grow memory. Writers free their share by collect_some(), so that nothing but a
+//                stalled reader can: not a flusher that is deep in a transaction.
 //
 // Why an entry is never freed under a reader:
 //   (G1) reader: slot CAS idle -> epoch      before  (G2) reader: loads from the table
@@ -45,7 +46,11 @@ class BasicReclaimer {
 
   explicit BasicReclaimer(EntryPool& pool) noexcept : pool_(pool) {}
   ~BasicReclaimer() {
-    for (Bag& bag : bags_) free_all(bag);
+    free_old(kEverything);
+    for (Bag& bag : bags_) {
+      old_ = bag.head.load(std::memory_order_relaxed);  // no other thread is left
+      free_old(kEverything);
+    }
   }
   BasicReclaimer(const BasicReclaimer&) = delete;
   BasicReclaimer& operator=(const BasicReclaimer&) = delete;
@@ -91,20 +96,17 @@ class BasicReclaimer {
 
   /// Moves the epoch on if every reader has seen the current one, and frees what is old enough.
   void collect() noexcept {
-    if (collecting_.exchange(true, std::memory_order_acquire)) return;   // (G7)
-    const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);  // only we change it
-    bool all_current = true;
-    for (const Reader& reader : readers_) {
-      const std::uint64_t seen = reader.epoch.load(std::memory_order_seq_cst);  // (G4)
-      if (seen != kIdle && seen != epoch) {
-        all_current = false;
-        break;
-      }
-    }
-    if (all_current) {
-      epoch_.store(epoch + 1, std::memory_order_seq_cst);  // (G8)
-      free_all(bags_[(epoch + 1 + 1) % kBags]);            // retired in epoch - 1: two moves ago
-    }
+    if (collecting_.exchange(true, std::memory_order_acquire)) return;  // (G7)
+    free_old(kEverything);
+    if (move_epoch()) free_old(kEverything);
+    collecting_.store(false, std::memory_order_release);  // (G7)
+  }
+
+  /// The same in small portions, for threads that must not be held up: frees at most `entries_max`.
+  void collect_some(std::size_t entries_max) noexcept {
+    if (collecting_.load(std::memory_order_relaxed)) return;            // a hint: the exchange decides
+    if (collecting_.exchange(true, std::memory_order_acquire)) return;  // (G7)
+    if (old_ != 0 || move_epoch()) free_old(entries_max);
     collecting_.store(false, std::memory_order_release);  // (G7)
   }
 
@@ -122,12 +124,27 @@ class BasicReclaimer {
     Atomic<std::uint32_t> head{0};  // stack of retired entries, linked by retired_next. (G6)
   };
 
-  void free_all(Bag& bag) noexcept {
-    std::uint32_t offset = bag.head.exchange(0, std::memory_order_acquire);  // (G6)
+  static constexpr std::size_t kEverything = ~std::size_t{0};
+
+  // Under collecting_, with no old entries left. True if the epoch has moved: then `old_` is what was retired two
+  // epochs ago.
+  [[nodiscard]] bool move_epoch() noexcept {
+    const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);  // changed under collecting_ only
+    for (const Reader& reader : readers_) {
+      const std::uint64_t seen = reader.epoch.load(std::memory_order_seq_cst);  // (G4)
+      if (seen != kIdle && seen != epoch) return false;
+    }
+    epoch_.store(epoch + 1, std::memory_order_seq_cst);                                     // (G8)
+    old_ = bags_[(epoch + 1 + 1) % kBags].head.exchange(0, std::memory_order_acquire);      // (G6): of epoch - 1
+    return true;
+  }
+  // Under collecting_, or when nobody else is left.
+  void free_old(std::size_t entries_max) noexcept {
     std::size_t bytes = 0;
-    while (offset != 0) {
-      Entry* entry = pool_.at(offset);
-      offset = entry->retired_next;
+    for (std::size_t count = 0; old_ != 0 && count < entries_max; ++count) {
+      Entry* entry = pool_.at(old_);
+      old_ = entry->retired_next;
+      if (old_ != 0) __builtin_prefetch(pool_.at(old_));
       bytes += EntryPool::footprint(*entry);
       pool_.release(entry);
     }
@@ -137,7 +154,8 @@ class BasicReclaimer {
   EntryPool& pool_;
   alignas(base::kCacheLine) Atomic<std::uint64_t> epoch_{3};  // starts where epoch - 2 is not kIdle
   alignas(base::kCacheLine) Atomic<std::size_t> backlog_bytes_{0};
-  Atomic<bool> collecting_{false};  // somebody is in collect(). (G7)
+  Atomic<bool> collecting_{false};  // somebody is in collect() or collect_some(). (G7)
+  std::uint32_t old_ = 0;           // of those entries the next to be freed; changed under collecting_
   std::array<Bag, kBags> bags_;
   std::array<Reader, kReaders> readers_;
 };

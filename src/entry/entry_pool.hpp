@@ -78,6 +78,12 @@ class BasicEntryPool {
     entry.references.fetch_add(1, std::memory_order_relaxed);  // the caller's own reference or guard keeps it alive
   }
 
+  /// The same for an entry that nobody else has yet.
+  static void retain_unshared(Entry& entry) noexcept {
+    entry.references.store(entry.references.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);  // ours alone until it is published
+  }
+
   /// Gives up one reference; frees the entry with the last.
   void release(Entry* entry) noexcept {
     // (E1) Each owner's reads happen before its release; acquire makes the last one see them all. Pairs with itself.

@@ -243,8 +243,13 @@ class BasicSlab {
       } else {
         return nullptr;
       }
-      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acquire, std::memory_order_acquire))
-        return block;  // (S2)
+      if (span.state.compare_exchange_weak(old_state, new_state, std::memory_order_acquire,
+                                           std::memory_order_acquire)) {  // (S2)
+        // The next allocation's block: its link is read, and then it is written.
+        const std::uint32_t next = State::free_count(new_state) > 0 ? State::head(new_state) : State::carved(new_state);
+        __builtin_prefetch(block_at(span_index, size_class, next), 1);
+        return block;
+      }
     }
   }
 

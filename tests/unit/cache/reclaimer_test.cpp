@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -89,6 +90,40 @@ TEST_F(ReclaimerTest, FreesAlsoWhileNewGuardsComeAndGo) {
   EXPECT_TRUE(is_free(entry));
 }
 
+TEST_F(ReclaimerTest, FreesInPortionsNoMoreThanAskedFor) {
+  std::vector<Entry*> retired;
+  for (int count = 0; count < 10; ++count) retired.push_back(retire());
+  const auto freed = [&] { return std::count_if(retired.begin(), retired.end(), is_free); };
+  reclaimer_.collect_some(4);
+  EXPECT_EQ(freed(), 0) << "a reader may have entered in the epoch of the removal";
+  reclaimer_.collect_some(4);
+  EXPECT_EQ(freed(), 4);
+  reclaimer_.collect_some(4);
+  EXPECT_EQ(freed(), 8);
+  reclaimer_.collect_some(4);
+  EXPECT_EQ(freed(), 10);
+  EXPECT_EQ(reclaimer_.backlog_bytes(), 0u);
+}
+
+TEST_F(ReclaimerTest, APortionFreesNothingThatAGuardMayHaveSeen) {
+  GuardPointer guard = enter();
+  const Entry* const entry = retire();
+  for (int call = 0; call < 100; ++call) reclaimer_.collect_some(4);
+  EXPECT_FALSE(is_free(entry));
+  guard.reset();
+  for (int call = 0; call < 3; ++call) reclaimer_.collect_some(4);
+  EXPECT_TRUE(is_free(entry));
+}
+
+TEST_F(ReclaimerTest, CollectingFinishesWhatAPortionLeft) {
+  for (int count = 0; count < 10; ++count) retire();
+  reclaimer_.collect_some(3);
+  reclaimer_.collect_some(3);
+  ASSERT_NE(reclaimer_.backlog_bytes(), 0u);
+  reclaimer_.collect();
+  EXPECT_EQ(reclaimer_.backlog_bytes(), 0u);
+}
+
 TEST_F(ReclaimerTest, CountsTheBytesThatWait) {
   retire("value");
   retire(std::string(100'000, 'v'));
@@ -131,6 +166,21 @@ TEST_F(ReclaimerTest, AGuardBeyondTheLastSlotWaitsForOneToBeReleased) {
   std::thread late([&] { const Reclaimer::Guard guard = reclaimer_.enter(); });
   guards.pop_back();
   late.join();  // for ever, if the slot were not found
+}
+
+TEST(Reclaimer, FreesTheRestOfAPortionWhenItIsDestroyed) {
+  EntryPool pool(1u << 20);
+  {
+    Reclaimer reclaimer(pool);
+    for (int count = 0; count < 5; ++count) {
+      Entry* const entry = pool.make(EntryKind::kSet, 1, "key", "value", 0);
+      ASSERT_NE(entry, nullptr);
+      reclaimer.retire(entry);
+    }
+    reclaimer.collect_some(2);
+    reclaimer.collect_some(2);
+  }
+  EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
 TEST(Reclaimer, FreesWhatIsLeftWhenItIsDestroyed) {
