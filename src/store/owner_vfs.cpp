@@ -323,7 +323,16 @@ void OwnerVfs::become_owner(File& database, volatile void* index) noexcept {
   if ((code & 0xff) == SQLITE_BUSY) return refuse(Ownership::kRefused, code, 0);
   if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, last_errno(*database.below()));
   ownership_ = Ownership::kOwned;
-  repair_log(index);
+  // A connection in WAL mode holds a shared lock on the database file for as long as it is open.
+  code = sole_use_ ? database.io().xLock(database.below(), SQLITE_LOCK_EXCLUSIVE) : SQLITE_OK;
+  if (code == SQLITE_OK) {
+    repair_log(index);
+  } else if ((code & 0xff) == SQLITE_BUSY) {
+    refuse(Ownership::kNotAlone, code, 0);
+  } else {
+    refuse(Ownership::kFailed, code, last_errno(*database.below()));
+  }
+  if (sole_use_) static_cast<void>(database.io().xUnlock(database.below(), SQLITE_LOCK_SHARED));
   if (ownership_ != Ownership::kOwned) {
     static_cast<void>(
         database.io().xShmLock(database.below(), kWriteSlot, kStickySlots, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE));

@@ -3,7 +3,8 @@
 //   ownership   When SQLite opens the WAL index for the first time, the WRITE and CKPT locks on it are taken, and
 //               their unlocking is swallowed until the index is unmapped. Other connections and processes can
 //               read; none can write or checkpoint. Whoever comes second finds the locks held.
-//   repair      Right then, before SQLite reads the log, what an unclean end left is rewritten and synced.
+//   repair      Right then, before SQLite reads the log, what an unclean end left is rewritten and synced; after a life
+//               that failed only if nobody else has the file open.
 //   guard       After the first failed write or sync every further one fails (WriteGuard). A full disk is no such
 //               failure: SQLite rolls back, and the write may be tried again.
 //   gathering   Writes to the log are gathered (LogBuffer). SQLite runs with synchronous=FULL, so that it syncs the log
@@ -50,12 +51,17 @@ class OwnerVfs {
     kNotTried,  // SQLite has not opened the WAL index yet
     kOwned,     // the locks are ours
     kRefused,   // somebody else holds one of them
+    kNotAlone,  // somebody else has the file open, and sole use was insisted on
     kFailed,    // the locks could not be taken, or the log could not be repaired
   };
   [[nodiscard]] Ownership ownership() const noexcept { return ownership_; }
   /// Result code and errno behind kFailed.
   [[nodiscard]] int failure_code() const noexcept { return failure_code_; }
   [[nodiscard]] int failure_errno() const noexcept { return failure_errno_; }
+
+  /// Before the connection is opened: from becoming the owner until the log is repaired nobody else may have the file
+  /// open, readers included.
+  void insist_on_sole_use() noexcept { sole_use_ = true; }
 
   /// True if a log with something in it was there when we became the owner.
   [[nodiscard]] bool found_log() const noexcept { return found_log_; }
@@ -101,6 +107,7 @@ class OwnerVfs {
   bool header_written_ = false;  // the last write to the log was its header
   Ownership ownership_ = Ownership::kNotTried;
   std::uint64_t log_starts_ = 0;
+  bool sole_use_ = false;
   bool found_log_ = false;
   int failure_code_ = SQLITE_OK;
   int failure_errno_ = 0;

@@ -38,13 +38,16 @@ absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(FileAccess& fil
 }
 
 SqliteWriter::SqliteWriter(FileAccess& files, sqlite3_vfs& below, const WriterOptions& options)
-    : files_(files), guard_(options.path), vfs_(below, guard_) {}
+    : files_(files), mark_(files, options.path), guard_(mark_, options.path), vfs_(below, guard_) {}
 
 SqliteWriter::~SqliteWriter() { end(); }
 
 // --- opening ---
 
 absl::Status SqliteWriter::start(const WriterOptions& options) {
+  const absl::StatusOr<bool> failed_before = mark_.found();
+  if (!failed_before.ok()) return failed_before.status();
+  if (*failed_before) vfs_.insist_on_sole_use();
   absl::Status status = open_connection(options);
   if (!status.ok()) return status;
   status = inspect();
@@ -56,6 +59,7 @@ absl::Status SqliteWriter::start(const WriterOptions& options) {
   }
   status = configure(options);
   if (status.ok()) status = make_durable();
+  if (status.ok() && *failed_before) status = mark_.remove();
   if (!status.ok()) return guard_.failed() ? guard_.failure() : status;
   return prepare_statements();
 }
@@ -90,6 +94,11 @@ absl::Status SqliteWriter::read_as_owner() {
   if (vfs_.ownership() == OwnerVfs::Ownership::kRefused) {
     return absl::UnavailableError(
         absl::StrCat("'", connection_.path(), "' is open for writing, in this process or another"));
+  }
+  if (vfs_.ownership() == OwnerVfs::Ownership::kNotAlone) {
+    return absl::UnavailableError(absl::StrCat("'", connection_.path(),
+                                               "' is open in another process, and has to be recovered alone because a ",
+                                               "write or sync of its last owner failed ('", mark_.path(), "')"));
   }
   if (vfs_.ownership() == OwnerVfs::Ownership::kFailed) {
     return sqlite_status(vfs_.failure_code(), vfs_.failure_errno(),

@@ -75,6 +75,7 @@ class SqliteWriter final : public StoreWriter {
   void set_log_frames(std::uint64_t frames, std::uint64_t copied) noexcept;
 
   FileAccess& files_;
+  FailureMark mark_;
   WriteGuard guard_;
   OwnerVfs vfs_;
   Connection connection_;

@@ -13,6 +13,7 @@ void WriteGuard::fail(const char* operation, const char* suffix, int code, int e
   const std::string reason = error != 0 ? errno_text(error) : std::string(sqlite3_errstr(code));
   failure_ = absl::InternalError(absl::StrCat(operation, " of '", path_, suffix, "': ", reason,
                                               "; what reached the disk is unknown until the database is reopened"));
+  mark_.leave();
 }
 
 void WriteGuard::log_sync_finished(int error) {

@@ -1,9 +1,11 @@
-// WriteGuard: remembers the first write or sync of the database or its log that failed, and lets nothing be written
-// after it.
+// WriteGuard: remembers the first write or sync of the database or its log that failed, lets nothing be written after
+// it, and leaves a mark for the next life.
 //
 // A failed sync loses any of the dirty pages and is told once; a second sync of the same file may well succeed.
 // SQLite would retry (a checkpoint does), and then count lost pages as durable. [I6]
 #pragma once
+
+#include "store/failure_mark.hpp"
 
 #include <absl/status/status.h>
 
@@ -15,7 +17,7 @@ namespace dictsqlite::store {
 /// Thread-safety: one thread at a time, the writer's.
 class WriteGuard {
  public:
-  explicit WriteGuard(std::string path) : path_(std::move(path)) {}
+  WriteGuard(FailureMark& mark, std::string path) : mark_(mark), path_(std::move(path)) {}
 
   [[nodiscard]] bool failed() const noexcept { return !failure_.ok(); }
   /// OK, or what failed first.
@@ -35,6 +37,7 @@ class WriteGuard {
   [[nodiscard]] std::uint64_t log_syncs() const noexcept { return log_syncs_; }
 
  private:
+  FailureMark& mark_;
   std::string path_;
   absl::Status failure_;
   std::uint64_t log_syncs_ = 0;

@@ -1,22 +1,31 @@
-#include "fault_vfs.hpp"
+#include "support/fault_vfs.hpp"
 
 #include <cerrno>
 #include <cstddef>
+#include <mutex>
 #include <new>
 #include <optional>
 
-namespace dictsqlite::store::testing {
+namespace dictsqlite::testing_support {
 
 struct FaultVfs::State {
   sqlite3_vfs vfs{};
   sqlite3_vfs* below = nullptr;
   std::string name;
+  std::mutex mutex;  // of what follows
   std::optional<Fault> fault;
   int failures = 0;
   int calls[2][2] = {};
 
   // The errno of a call that fails now, or 0.
   int next(FaultFile file, FaultCall call) {
+    std::function<void()> before;
+    const int error = decide(file, call, before);
+    if (before) before();
+    return error;
+  }
+  int decide(FaultFile file, FaultCall call, std::function<void()>& before) {
+    const std::scoped_lock lock(mutex);
     ++calls[static_cast<int>(file)][static_cast<int>(call)];
     if (!fault || fault->file != file || fault->call != call) return 0;
     if (fault->skip > 0) {
@@ -26,6 +35,7 @@ struct FaultVfs::State {
     if (fault->times == 0) return 0;
     --fault->times;
     ++failures;
+    before = fault->before;
     return fault->error;
   }
 };
@@ -132,11 +142,21 @@ FaultVfs::FaultVfs() : state_(std::make_unique<State>()) {
 FaultVfs::~FaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
 
 std::string FaultVfs::name() const { return state_->name; }
-void FaultVfs::inject(const Fault& fault) { state_->fault = fault; }
-void FaultVfs::clear() { state_->fault.reset(); }
-int FaultVfs::failures() const { return state_->failures; }
+void FaultVfs::inject(const Fault& fault) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->fault = fault;
+}
+void FaultVfs::clear() {
+  const std::scoped_lock lock(state_->mutex);
+  state_->fault.reset();
+}
+int FaultVfs::failures() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->failures;
+}
 int FaultVfs::calls(FaultFile file, FaultCall call) const {
+  const std::scoped_lock lock(state_->mutex);
   return state_->calls[static_cast<int>(file)][static_cast<int>(call)];
 }
 
-}  // namespace dictsqlite::store::testing
+}  // namespace dictsqlite::testing_support

@@ -3,10 +3,11 @@
 
 #include <sqlite3.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
-namespace dictsqlite::store::testing {
+namespace dictsqlite::testing_support {
 
 enum class FaultFile { kDatabase, kLog };
 enum class FaultCall { kWrite, kSync };
@@ -17,9 +18,11 @@ struct Fault {
   int error = 0;        // the errno behind it: ENOSPC, EDQUOT, EIO
   int skip = 0;         // how many such calls succeed before
   int times = 1 << 30;  // how many fail then
+  /// Called on the failing thread before the call fails, so that a test can act in the midst of it.
+  std::function<void()> before = [] {};
 };
 
-/// Thread-safety: one thread at a time. Outlives the stores that use it.
+/// Thread-safety: any thread. Outlives the stores that use it.
 class FaultVfs {
  public:
   FaultVfs();
@@ -42,4 +45,4 @@ class FaultVfs {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace dictsqlite::store::testing
+}  // namespace dictsqlite::testing_support

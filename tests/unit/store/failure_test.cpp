@@ -1,8 +1,9 @@
 // Goal: a full disk is survived and retried; any other failed write or sync ends all writing at once [I6].
 // Method: a VFS below the store fails the nth call.
 
-#include "fault_vfs.hpp"
 #include "store_test_support.hpp"
+
+#include "support/fault_vfs.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +12,10 @@
 
 namespace dictsqlite::store::testing {
 namespace {
+
+using testing_support::FaultCall;
+using testing_support::FaultFile;
+using testing_support::FaultVfs;
 
 constexpr absl::StatusCode kUnavailable = absl::StatusCode::kUnavailable;
 constexpr absl::StatusCode kInternal = absl::StatusCode::kInternal;

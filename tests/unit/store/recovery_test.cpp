@@ -1,9 +1,10 @@
 // Goal: after any unclean end the next open finds what was committed, needs no manual step, and makes it durable.
 // Method: stores that are destroyed or whose process is killed; calls of the VFS below are counted.
 
-#include "fault_vfs.hpp"
 #include "foreign_process.hpp"
 #include "store_test_support.hpp"
+
+#include "support/fault_vfs.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,10 @@
 
 namespace dictsqlite::store::testing {
 namespace {
+
+using testing_support::FaultCall;
+using testing_support::FaultFile;
+using testing_support::FaultVfs;
 
 TEST(Recovery, AStoreDestroyedWithoutCloseKeepsItsCommits) {
   const TempDirectory directory;
