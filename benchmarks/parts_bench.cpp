@@ -60,14 +60,14 @@ struct FullTable {
 void hash(benchmark::State& state) {
   const Keys keys(1024);
   std::size_t i = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(base::hash_key(kTableId, keys[i++ % 1024]));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(base::hash_key(kTableId, keys[i++ % 1024]));
   state.SetItemsProcessed(state.iterations());
 }
 
 void guard(benchmark::State& state) {
   entry::EntryPool pool(kSlabBytes);
   cache::Reclaimer reclaimer(pool);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto held = reclaimer.enter();
     benchmark::ClobberMemory();
   }
@@ -79,7 +79,7 @@ void make_and_release(benchmark::State& state) {
   const Keys keys(1024);
   const Values values;
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     pool.release(pool.make(entry::EntryKind::kSet, kTableId, keys[i % 1024], values[i], 0));
     ++i;
   }
@@ -89,7 +89,7 @@ void make_and_release(benchmark::State& state) {
 void find_hit(benchmark::State& state, FullTable& full) {
   const std::size_t count = full.keys.size();
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto held = full.reclaimer.enter();
     benchmark::DoNotOptimize(full.find(i));
     if (++i == count) i = 0;
@@ -100,7 +100,7 @@ void find_hit(benchmark::State& state, FullTable& full) {
 void find_absent(benchmark::State& state, FullTable& full) {
   const Keys others(full.keys.size(), full.keys.size());
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto held = full.reclaimer.enter();
     benchmark::DoNotOptimize(full.table.find({base::hash_key(kTableId, others[i]), kTableId, others[i]}));
     if (++i == others.size()) i = 0;
@@ -110,7 +110,7 @@ void find_absent(benchmark::State& state, FullTable& full) {
 
 void install_over(benchmark::State& state, FullTable& full) {
   Random random(1);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     full.install(random.below(full.keys.size()), full.sequence);
     if (full.sequence % kCollectEvery == 0) full.reclaimer.collect();
   }
@@ -121,7 +121,7 @@ void ring_through(benchmark::State& state) {
   ring::WriteRing ring(kRingCapacity, 1);
   entry::EntryPool pool(kSlabBytes);
   entry::Entry* entry = pool.make(entry::EntryKind::kSet, kTableId, "key", "value", 0);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::size_t i = 0; i < kRingBatch; ++i) ring.publish(ring.try_claim().ticket, entry);
     while (ring.pop() != nullptr) {
     }
@@ -133,7 +133,7 @@ void ring_through(benchmark::State& state) {
 
 void admission(benchmark::State& state) {
   ring::Admission admission(1u << 20);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(admission.try_reserve(176));
     admission.give_back(176);
   }

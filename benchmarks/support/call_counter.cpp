@@ -43,7 +43,8 @@ class Tracer {
     while (wait(status), WIFSTOPPED(status)) go_on(handle(WSTOPSIG(status)));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("the traced process", "failed");
     for (const long call : kCallsOfMark) {
-      if ((counts_[call] -= stretches_) == 0) counts_.erase(call);
+      counts_[call] -= stretches_;
+      if (counts_[call] == 0) counts_.erase(call);
     }
     return std::move(counts_);
   }

@@ -9,6 +9,7 @@ namespace {
 template <typename Figure>
 std::vector<double> figures(const std::vector<Sample>& samples, Figure figure) {
   std::vector<double> result;
+  result.reserve(samples.size());
   for (const Sample& sample : samples) result.push_back(figure(sample));
   return result;
 }

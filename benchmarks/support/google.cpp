@@ -49,6 +49,7 @@ void Suite::run(int argc, char** argv, Report& report) {
   std::vector<std::string> words = {argv[0], absl::StrCat("--benchmark_min_time=", kSecondsEach * arguments_.scale)};
   words.insert(words.end(), argv + 1, argv + argc);
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   int count = static_cast<int>(words.size());

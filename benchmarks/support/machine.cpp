@@ -51,7 +51,7 @@ constexpr std::string_view optimisation() noexcept {
 std::string describe_machine() {
   utsname system{};
   ::uname(&system);
-  const long gib = ::sysconf(_SC_PHYS_PAGES) / (1024 * 1024 / ::sysconf(_SC_PAGESIZE)) / 1024;
+  const long gib = ::sysconf(_SC_PHYS_PAGES) / (1024L * 1024 / ::sysconf(_SC_PAGESIZE)) / 1024;
   return absl::StrCat(system.sysname, " ", system.release, ", ", std::thread::hardware_concurrency(), " x ",
                       processor_name(), ", ", gib, " GiB; ", std::string(compiler()), ", ", std::string(optimisation()),
                       "; SQLite ", sqlite3_libversion());

@@ -47,7 +47,7 @@ std::string readable(double value) {
   if (size >= 1e6) return absl::StrFormat("%.2f M", value / 1e6);
   if (size >= 1e4) return absl::StrFormat("%.1f k", value / 1e3);
   if (size >= 100 || value == std::floor(value)) return absl::StrFormat("%.0f", value);
-  return absl::StrFormat(size >= 10 ? "%.1f" : "%.2f", value);
+  return size >= 10 ? absl::StrFormat("%.1f", value) : absl::StrFormat("%.2f", value);
 }
 
 Report::Report(const Arguments& arguments, std::string_view program, std::string_view question)

@@ -50,7 +50,9 @@ DICTSQLITE_EXPORT void resume_awaiter(const void* finished, std::coroutine_handl
 /// Is told, once, on the thread where it happened, that a task has come to its end. The listener may destroy the
 /// task's frame.
 struct TaskListener {
-  void (*finished)(TaskListener& listener, TaskPromiseBase& task) noexcept;
+  using Finished = void (*)(TaskListener& listener, TaskPromiseBase& task) noexcept;
+  explicit TaskListener(Finished function) noexcept : finished(function) {}
+  Finished finished;
 };
 
 /// What tasks of every result type have in common. The Work is for a task that is to start on an executor, and later
