@@ -25,6 +25,11 @@ class Database;
 /// Result of Database::open_async.
 class [[nodiscard]] OpenOperation;
 
+namespace detail {
+struct Surroundings;
+[[nodiscard]] OpenOperation open_in(const Surroundings& surroundings, Options options);  // for tests of the library
+}  // namespace detail
+
 /// A handle to an open database. Movable; the last word on a database's life: destroying it closes the database in
 /// bounded time (Options::close_timeout) and reports by Options::event_hook what it could not write. close_async()
 /// or close() is the way that waits and returns errors.
@@ -116,19 +121,24 @@ class DICTSQLITE_EXPORT Database {
 class [[nodiscard]] OpenOperation : public Operation<OpenOperation, absl::StatusOr<Database>> {
  public:
   OpenOperation(OpenOperation&& other) noexcept
-      : Operation(std::move(other)), options_(std::move(other.options_)), status_(std::move(other.status_)) {}
+      : Operation(std::move(other)),
+        options_(std::move(other.options_)),
+        surroundings_(other.surroundings_),
+        status_(std::move(other.status_)) {}
   DICTSQLITE_EXPORT ~OpenOperation();
 
  private:
   friend class Database;
   friend class Operation<OpenOperation, absl::StatusOr<Database>>;
-  DICTSQLITE_EXPORT explicit OpenOperation(Options options) noexcept;
+  friend OpenOperation detail::open_in(const detail::Surroundings& surroundings, Options options);
+  DICTSQLITE_EXPORT OpenOperation(Options options, const detail::Surroundings* surroundings) noexcept;
   DICTSQLITE_EXPORT bool try_now() noexcept;
   DICTSQLITE_EXPORT bool suspend(detail::Completion* completion) noexcept;
   DICTSQLITE_EXPORT Result take() noexcept;
   void fail_now(absl::StatusCode code, const char* message) noexcept { status_ = absl::Status(code, message); }
 
   std::unique_ptr<Options> options_;
+  const detail::Surroundings* surroundings_;  // null: the world's own
   absl::Status status_;
 };
 

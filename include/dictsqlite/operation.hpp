@@ -258,7 +258,7 @@ class [[nodiscard]] WriteOperation : public Operation<WriteOperation, absl::Stat
   DICTSQLITE_EXPORT bool try_now() noexcept;
   DICTSQLITE_EXPORT bool suspend(detail::Completion* completion) noexcept;
   DICTSQLITE_EXPORT Result take() noexcept;
-  void fail_now(absl::StatusCode code, const char* message) noexcept { immediate_ = {code, message}; }
+  DICTSQLITE_EXPORT void fail_now(absl::StatusCode code, const char* message) noexcept;
 
   void* entry_ = nullptr;
   std::uint64_t sequence_ = 0;

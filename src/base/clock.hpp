@@ -18,12 +18,17 @@ class Clock {
   [[nodiscard]] virtual Instant now() const noexcept = 0;
 };
 
-/// The machine's monotonic clock. Stateless; one object may serve every engine.
+/// The machine's monotonic clock. Stateless.
 class SteadyClock final : public Clock {
  public:
   [[nodiscard]] Instant now() const noexcept override {
     return std::chrono::duration_cast<Instant>(std::chrono::steady_clock::now().time_since_epoch());
   }
 };
+
+[[nodiscard]] inline const Clock& steady_clock() noexcept {
+  static const SteadyClock clock;
+  return clock;
+}
 
 }  // namespace dictsqlite::base

@@ -93,17 +93,22 @@ Stats Database::stats() const { return engine_ ? engine_.get()->stats() : Stats{
 // --- opening ---
 
 absl::StatusOr<Database> Database::open(Options options) { return open_async(std::move(options)).wait(); }
-OpenOperation Database::open_async(Options options) { return OpenOperation(std::move(options)); }
+OpenOperation Database::open_async(Options options) { return {std::move(options), nullptr}; }
 
-OpenOperation::OpenOperation(Options options) noexcept
-    : Operation(EngineHandle()), options_(std::make_unique<Options>(std::move(options))) {}
+OpenOperation detail::open_in(const Surroundings& surroundings, Options options) {
+  return {std::move(options), &surroundings};
+}
+
+OpenOperation::OpenOperation(Options options, const detail::Surroundings* surroundings) noexcept
+    : Operation(EngineHandle()), options_(std::make_unique<Options>(std::move(options))), surroundings_(surroundings) {}
 
 OpenOperation::~OpenOperation() { close_owned(engine_); }
 
 bool OpenOperation::try_now() noexcept {
   status_ = detail::check_options(*options_);
   if (!status_.ok()) return true;
-  absl::StatusOr<EngineHandle> engine = Engine::create(*options_);
+  absl::StatusOr<EngineHandle> engine =
+      Engine::create(*options_, surroundings_ != nullptr ? *surroundings_ : detail::Surroundings());
   if (!engine.ok()) {
     status_ = engine.status();
     return true;

@@ -35,7 +35,7 @@ std::string absolute_path(const std::string& path) {
 
 }  // namespace
 
-flush::Flusher::Config Engine::flusher_config(const Options& options) {
+flush::Flusher::Config Engine::flusher_config(const Options& options, const Surroundings& surroundings) {
   store::SqliteOptions store;
   store.path = absolute_path(options.path);
   store.page_bytes = options.page_bytes;
@@ -44,16 +44,22 @@ flush::Flusher::Config Engine::flusher_config(const Options& options) {
   store.key_bytes_max = options.key_bytes_max;
   store.value_bytes_max = options.value_bytes_max;
   store.log_bytes_kept = options.wal_bytes * 2;
+  store.vfs_name = surroundings.vfs_name;
+  store.files = surroundings.files;
   return {.policy = {options.persist_mode, options.buffer_size, options.flush_interval, options.wal_bytes},
           .memory_only = options.persist_mode == PersistMode::kMemory,
           .backend = backend_choice(options.io_backend),
           .probe_directory = std::filesystem::path(store.path).parent_path().string(),
           .store = store,
-          .poll_time = options.poll_time};
+          .poll_time = options.poll_time,
+          .clock = surroundings.clock,
+          .threads = surroundings.threads,
+          .open_backend = surroundings.backend};
 }
 
-Engine::Engine(const Options& options)
+Engine::Engine(const Options& options, const Surroundings& surroundings)
     : options_(options),
+      surroundings_(surroundings),
       cache_(options.cache_bytes, options.unapplied_bytes),
       path_({.ring_capacity = options.ring_capacity,
              // Without a disk the ring only passes through: the cache itself is the bound.
@@ -63,16 +69,19 @@ Engine::Engine(const Options& options)
              .memory_only = options.persist_mode == PersistMode::kMemory,
              .refuse_on_disk_full = options.disk_full == DiskFull::kRefuse},
             cache_, watermarks_),
-      resume_(options.poll_time),
+      resume_(options.poll_time, surroundings.threads),
       loader_({.flights_max = options.loads_max,
                .scans_max = options.scans_max,
                .scan_time_max = options.scan_time_max,
-               .poll_time = options.poll_time},
-              *this, cache_, watermarks_.applied),
-      flusher_(flusher_config(options), *this, path_, cache_, watermarks_, failure_) {}
+               .poll_time = options.poll_time,
+               .clock = surroundings.clock,
+               .threads = surroundings.threads},
+              *this, cache_, watermarks_.applied, resume_),
+      flusher_(flusher_config(options, surroundings), *this, path_, cache_, watermarks_, failure_, resume_),
+      ended_(surroundings.threads) {}
 
-absl::StatusOr<EngineHandle> Engine::create(const Options& options) {
-  auto* engine = new (std::nothrow) Engine(options);
+absl::StatusOr<EngineHandle> Engine::create(const Options& options, const Surroundings& surroundings) {
+  auto* engine = new (std::nothrow) Engine(options, surroundings);
   if (engine == nullptr) return absl::ResourceExhaustedError("no memory for the database");
   if (!engine->cache_.valid()) {
     delete engine;
@@ -129,7 +138,7 @@ void Engine::shutdown() noexcept {
       release(completion);  // nobody takes the outcome: what matters is the flusher's end
       if (!wait_for(completion, flush::WaitFor::kClosed, 0)) release(completion);
     }
-    const base::Instant deadline = base::SteadyClock().now() + options_.close_timeout;
+    const base::Instant deadline = surroundings_.clock.now() + options_.close_timeout;
     if (!ended_.park_until(deadline)) {
       flusher_.give_up();
       ended_.park();

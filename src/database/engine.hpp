@@ -13,6 +13,7 @@
 #include "base/failure.hpp"
 #include "cache/cache.hpp"
 #include "database/handle_count.hpp"
+#include "database/surroundings.hpp"
 #include "flush/flusher.hpp"
 #include "flush/write_path.hpp"
 #include "load/loader.hpp"
@@ -32,7 +33,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
  public:
   /// An engine with its memory and no threads yet, as the owner's handle. `options` were checked.
   /// Errors: kResourceExhausted.
-  [[nodiscard]] static absl::StatusOr<EngineHandle> create(const Options& options);
+  [[nodiscard]] static absl::StatusOr<EngineHandle> create(const Options& options, const Surroundings& surroundings);
 
   virtual ~Engine() = default;  // by the last handle
 
@@ -80,14 +81,14 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   [[nodiscard]] Stats stats() noexcept;
 
  private:
-  explicit Engine(const Options& options);
+  Engine(const Options& options, const Surroundings& surroundings);
   friend class EngineHandle;
   friend void release(const SharedRef& shared) noexcept;
   void drop_handle(std::uint32_t stripe) noexcept {
     if (handles_.release(stripe)) delete this;
   }
 
-  [[nodiscard]] static flush::Flusher::Config flusher_config(const Options& options);
+  [[nodiscard]] static flush::Flusher::Config flusher_config(const Options& options, const Surroundings& surroundings);
 
   // FlusherHost
   [[nodiscard]] absl::Status store_opened(store::SqliteStore* store) override;
@@ -100,6 +101,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   void collect_rows(const store::KeyRange& range, std::vector<store::ScannedRow>& rows) override;
 
   const Options options_;
+  const Surroundings surroundings_;
   HandleCount handles_;
   std::atomic<bool> closed_{false};  // new operations are refused. (Z1): exchange in begin_close(), acq_rel
   bool started_ = false;             // the flusher runs or has run; the owner's

@@ -23,7 +23,9 @@ bool WriteOperation::try_now() noexcept {
     fail_now(absl::StatusCode::kFailedPrecondition, "the database is closed");
     return true;
   }
-  const flush::Accepted accepted = engine.path().try_accept(static_cast<Entry*>(entry_));
+  // Whoever waits until it is durable rings when the waiter is there too: see suspend().
+  const flush::Ring ring = ack_ == Ack::kDurable ? flush::Ring::kByCaller : flush::Ring::kAtOnce;
+  const flush::Accepted accepted = engine.path().try_accept(static_cast<Entry*>(entry_), ring);
   switch (accepted.outcome) {
     case AcceptOutcome::kAccepted:
       entry_ = nullptr;
@@ -47,6 +49,12 @@ bool WriteOperation::try_now() noexcept {
       return true;
   }
   return true;
+}
+
+void WriteOperation::fail_now(absl::StatusCode code, const char* message) noexcept {
+  immediate_ = {code, message};
+  // There will be no waiter to ring for a write that was accepted.
+  if (step_ == WriteStep::kAccepted) engine()->path().doorbell().ring();
 }
 
 bool WriteOperation::suspend(detail::Completion* completion) noexcept {

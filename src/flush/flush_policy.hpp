@@ -26,10 +26,10 @@ struct FlushView {
   bool asked_to_sync = false;       // somebody waits for an applied write to be durable
   bool sync_in_flight = false;
 
-  std::uint64_t wal_bytes = 0;
-  std::uint64_t wal_bytes_blocked = 0;  // size of the log when a reader last kept it from being emptied
-  base::Instant last_activity{};        // last time anything was applied
-  bool wal_holds_frames = false;        // a checkpoint would have something to copy
+  std::uint64_t wal_bytes = 0;           // how far the log reaches
+  std::uint64_t wal_bytes_uncopied = 0;  // of those, what a checkpoint would copy
+  std::uint64_t wal_bytes_blocked = 0;   // how far it reached when a reader last kept it from being emptied
+  base::Instant last_activity{};         // last time anything was applied
 };
 
 struct FlushPolicy {
@@ -39,23 +39,29 @@ struct FlushPolicy {
   std::uint64_t wal_bytes_max;
 
   [[nodiscard]] bool should_apply(const FlushView& view) const noexcept {
-    if (view.waiting_rows == 0 || view.now < view.retry_after) return false;
+    if (view.waiting_rows == 0 || view.now < view.retry_after || log_is_full(view)) return false;
     if (view.asked_to_apply || view.under_pressure || view.closing) return true;
     if (mode == PersistMode::kLazy) return false;
     return view.waiting_rows >= buffer_size || view.now - view.oldest_waiting >= flush_interval;
   }
 
   [[nodiscard]] bool should_sync(const FlushView& view) const noexcept {
-    if (!view.unsynced || view.sync_in_flight) return false;
+    if (!view.unsynced || view.sync_in_flight || log_is_full(view)) return false;  // a checkpoint syncs by itself
     return view.asked_to_sync || view.now - view.oldest_unsynced >= flush_interval;
   }
 
-  /// By the size of the log; again only when it has grown by a quarter since a reader was in the way. Or when
-  /// nothing has happened for a flush interval.
+  /// Nothing more is put into the log before a checkpoint, lest writers that never pause let it grow without end.
+  /// After one that a reader was in the way of, again when the log has grown by a quarter.
+  [[nodiscard]] bool log_is_full(const FlushView& view) const noexcept {
+    return view.wal_bytes_uncopied >= wal_bytes_max && view.now >= view.retry_after &&
+           view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4;
+  }
+
+  /// When the log is full, or when nothing has happened for a flush interval. A sync in flight comes to its end first.
   [[nodiscard]] bool should_checkpoint(const FlushView& view) const noexcept {
-    if (view.sync_in_flight || !view.wal_holds_frames) return false;
-    if (view.wal_bytes >= wal_bytes_max) return view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4;
-    return view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked &&
+    if (view.sync_in_flight || view.wal_bytes_uncopied == 0) return false;
+    if (log_is_full(view)) return true;
+    return view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked && view.now >= view.retry_after &&
            view.now - view.last_activity >= flush_interval;
   }
 
@@ -68,9 +74,9 @@ struct FlushPolicy {
         next = std::min(next, std::max(view.oldest_waiting + flush_interval, view.retry_after));
     }
     if (view.unsynced && !view.sync_in_flight) next = std::min(next, view.oldest_unsynced + flush_interval);
-    if (view.wal_holds_frames && !view.sync_in_flight && view.waiting_rows == 0 &&
+    if (view.wal_bytes_uncopied != 0 && !view.sync_in_flight && view.waiting_rows == 0 &&
         view.wal_bytes > view.wal_bytes_blocked) {
-      next = std::min(next, view.last_activity + flush_interval);
+      next = std::min(next, std::max(view.last_activity + flush_interval, view.retry_after));
     }
     return next;
   }

@@ -27,8 +27,16 @@ constexpr std::uint64_t kSyncTag = 1;
 }  // namespace
 
 Flusher::Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache& cache, Watermarks& watermarks,
-                 base::Failure& failure)
-    : config_(std::move(config)), host_(host), path_(path), cache_(cache), watermarks_(watermarks), failure_(failure) {}
+                 base::Failure& failure, task::ResumeThread& resume)
+    : config_(std::move(config)),
+      host_(host),
+      path_(path),
+      cache_(cache),
+      watermarks_(watermarks),
+      failure_(failure),
+      resume_(resume),
+      clock_(config_.clock),
+      thread_(config_.threads) {}
 
 Flusher::~Flusher() { join(); }
 
@@ -67,8 +75,9 @@ void Flusher::run() noexcept {
 }
 
 absl::Status Flusher::open() {
+  const io::BackendChoice choice = config_.memory_only ? io::BackendChoice::kThreads : config_.backend;
   absl::StatusOr<io::OpenedBackend> opened =
-      io::open_backend(config_.memory_only ? io::BackendChoice::kThreads : config_.backend, config_.probe_directory);
+      config_.open_backend.open(config_.open_backend.context, choice, config_.probe_directory);
   if (!opened.ok()) return opened.status();
   backend_ = std::move(opened->backend);
   counters_.on_uring.store(backend_->name() == "uring", std::memory_order_relaxed);  // a statistic
@@ -190,6 +199,7 @@ bool Flusher::admit_first_parked(Completion* completion) {
 // --- completing ---
 
 void Flusher::complete_waiters() {
+  const task::ResumeThread::WakeOnce wake_once(resume_);
   const auto done = [](Completion* completion) { detail::complete(completion, absl::StatusCode::kOk); };
   waiters_.take_up_to(WaitFor::kApplied, watermarks_.applied.value(), done);
   waiters_.take_up_to(WaitFor::kDurable, watermarks_.durable.value(), done);
@@ -240,7 +250,7 @@ void Flusher::apply() {
   if (status.ok()) {
     applied_up_to(last, writes, rows.size());
   } else if (absl::IsUnavailable(status)) {
-    disk_full();
+    disk_full(FullFor::kTransaction);
   } else {
     fail(status);
   }
@@ -266,17 +276,24 @@ void Flusher::applied_up_to(std::uint64_t sequence, std::size_t writes, std::siz
   // Evict before the budget is given back: both together never exceed what was configured.
   cache_.trim(sequence, path_.admission().used_bytes() - bytes, cache::Cache::Evict::kClean);
   path_.admission().give_back(bytes);
-  if (path_.disk_full()) {
-    path_.set_disk_full(false);
-    host_.emit(EventKind::kDiskFullOver, "there is space again; everything that waited is being written");
-  }
+  if (full_for_ == FullFor::kTransaction) disk_has_space();
 }
 
-void Flusher::disk_full() {
+void Flusher::disk_full(FullFor what) {
   retry_after_ = clock_.now() + kDiskFullRetry;
+  full_for_ = what;
   if (path_.disk_full()) return;
   path_.set_disk_full(true);
-  host_.emit(EventKind::kDiskFull, "no space for a transaction; it is retried until there is");
+  host_.emit(EventKind::kDiskFull, what == FullFor::kTransaction
+                                       ? "no space for a transaction; it is retried until there is"
+                                       : "no space to copy the write-ahead log; it is retried");
+}
+
+void Flusher::disk_has_space() {
+  full_for_ = FullFor::kNothing;
+  if (!path_.disk_full()) return;
+  path_.set_disk_full(false);
+  host_.emit(EventKind::kDiskFullOver, "there is space again; everything that waited is being written");
 }
 
 // --- durability ---
@@ -314,10 +331,9 @@ void Flusher::checkpoint() {
   const absl::StatusOr<bool> complete = store_->writer().checkpoint();
   publish_counters();
   if (!complete.ok()) {
-    if (!absl::IsUnavailable(complete.status())) return fail(complete.status());
-    wal_bytes_blocked_ = counters_.wal_bytes.load(std::memory_order_relaxed);  // our own counter
-    return disk_full();
+    return absl::IsUnavailable(complete.status()) ? disk_full(FullFor::kCheckpoint) : fail(complete.status());
   }
+  disk_has_space();
   if (*complete) {
     wal_bytes_blocked_ = 0;
     all_durable();

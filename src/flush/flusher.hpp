@@ -21,6 +21,7 @@
 #include "io/io_backend.hpp"
 #include "store/sqlite_store.hpp"
 #include "task/library_thread.hpp"
+#include "task/resume_thread.hpp"
 
 #include <absl/status/status.h>
 
@@ -72,10 +73,13 @@ class Flusher {
     std::string probe_directory;
     store::SqliteOptions store;
     base::Nanoseconds poll_time;
+    const base::Clock& clock;
+    task::ThreadHost& threads;
+    io::BackendOpener open_backend;
   };
 
   Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache& cache, Watermarks& watermarks,
-          base::Failure& failure);
+          base::Failure& failure, task::ResumeThread& resume);
   ~Flusher();
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
@@ -109,7 +113,10 @@ class Flusher {
   void apply();
   [[nodiscard]] std::size_t transaction_size() const noexcept;
   void applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows);
-  void disk_full();
+  // What found no space last, and is the one to find that there is some again.
+  enum class FullFor : std::uint8_t { kNothing, kTransaction, kCheckpoint };
+  void disk_full(FullFor what);
+  void disk_has_space();
   void start_sync();
   void reap(std::size_t count);
   void checkpoint();
@@ -133,12 +140,13 @@ class Flusher {
   cache::Cache& cache_;
   Watermarks& watermarks_;
   base::Failure& failure_;
+  task::ResumeThread& resume_;
   Waiters waiters_;
   FlushCounters counters_;
   std::atomic<bool> give_up_{false};  // set by give_up(), read between steps: the doorbell orders it
 
   // The thread's own.
-  base::SteadyClock clock_;
+  const base::Clock& clock_;
   std::unique_ptr<io::IoBackend> backend_;
   std::unique_ptr<store::SqliteStore> store_;
   Fold fold_;
@@ -148,6 +156,7 @@ class Flusher {
   base::Instant oldest_unsynced_{};
   base::Instant last_activity_{};
   base::Instant retry_after_{};
+  FullFor full_for_ = FullFor::kNothing;
   std::uint64_t attempted_sequence_ = 0;  // the last one that was ever in a transaction
   std::uint64_t sync_target_ = 0;         // what the sync in flight covers
   std::uint64_t wal_bytes_blocked_ = 0;

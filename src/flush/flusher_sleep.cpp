@@ -37,7 +37,7 @@ FlushView Flusher::view() const {
   if (store_ != nullptr) {
     const store::StoreCounters counters = store_->writer().counters();
     look.wal_bytes = counters.wal_bytes;
-    look.wal_holds_frames = counters.wal_bytes_uncopied > 0;
+    look.wal_bytes_uncopied = counters.wal_bytes_uncopied;
   }
   look.wal_bytes_blocked = wal_bytes_blocked_;
   look.last_activity = last_activity_;

@@ -11,7 +11,7 @@ std::size_t WritePath::footprint(const Entry& entry) noexcept {
   return EntryPool::footprint(entry);
 }
 
-Accepted WritePath::try_accept(Entry* entry) noexcept {
+Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {
   if (DICTSQLITE_UNLIKELY(parked_.must_wait())) {
     return {parked_.is_closed() ? AcceptOutcome::kClosed : AcceptOutcome::kNoRoom, 0};
   }
@@ -19,17 +19,18 @@ Accepted WritePath::try_accept(Entry* entry) noexcept {
   if (limits_.memory_only && entry->kind != EntryKind::kErase && cache_.is_full(footprint(*entry))) {
     return {AcceptOutcome::kFull, 0};
   }
-  return accept_with_room(entry);
+  return accept_with_room(entry, ring);
 }
 
-Accepted WritePath::try_accept_parked(Entry* entry) noexcept { return accept_with_room(entry); }
+Accepted WritePath::try_accept_parked(Entry* entry) noexcept { return accept_with_room(entry, Ring::kAtOnce); }
 
-Accepted WritePath::accept_with_room(Entry* entry) noexcept {
+Accepted WritePath::accept_with_room(Entry* entry, Ring ring) noexcept {
   // 1 reserve
   if (DICTSQLITE_UNLIKELY(cache_.backlog_is_full())) return {AcceptOutcome::kNoRoom, 0};
   const bool is_batch = entry->kind == EntryKind::kBatch;
   if (is_batch && !gate_.try_enter()) return {AcceptOutcome::kNoRoom, 0};
   const std::size_t bytes = footprint(*entry);
+  const std::size_t rows = is_batch ? entry->word<BatchRows>()->count : 1;
   ring::Claim claim{ring::ClaimOutcome::kFull, 0};
   if (admission_.try_reserve(bytes)) {
     const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
@@ -44,7 +45,8 @@ Accepted WritePath::accept_with_room(Entry* entry) noexcept {
   }
   switch (claim.outcome) {
     case ring::ClaimOutcome::kClaimed:
-      doorbell_.published(claim.ticket);
+      if (ring == Ring::kAtOnce) doorbell_.published(claim.ticket);
+      cache_.collect_share(claim.ticket, rows);
       return {AcceptOutcome::kAccepted, claim.ticket};
     case ring::ClaimOutcome::kFull:
       if (is_batch) gate_.leave();
@@ -68,11 +70,11 @@ void WritePath::install(Entry* entry, std::uint64_t sequence) noexcept {
     for (std::size_t index = 0; index < batch.count; ++index) {
       Entry* row = batch.rows[index];
       row->sequence = sequence;
-      EntryPool::retain(*row);  // the cache's reference; the other one is the pipeline's
+      EntryPool::retain_unshared(*row);  // the cache's reference; the other one is the pipeline's
       cache_.table().install(base::hash_key(row->table_id, row->key()), row, applied);
     }
   } else {
-    EntryPool::retain(*entry);  // the same
+    EntryPool::retain_unshared(*entry);  // the same
     cache_.table().install(base::hash_key(entry->table_id, entry->key()), entry, applied);
   }
 }

@@ -40,6 +40,12 @@ struct BatchRows {
 
 enum class AcceptOutcome : std::uint8_t { kAccepted, kNoRoom, kFull, kDiskFull, kClosed, kFailed };
 
+/// Who wakes the flusher for an accepted write.
+enum class Ring : std::uint8_t {
+  kAtOnce,   // the write itself, if the flusher waits for its ticket
+  kByCaller  // the caller, who is about to hand over a waiter and rings then: not twice for one write
+};
+
 struct Accepted {
   AcceptOutcome outcome;
   std::uint64_t sequence;
@@ -69,7 +75,7 @@ class WritePath {
 
   /// Accepts a newcomer's write, if there is room and nobody waits before it. kAccepted takes over the caller's
   /// reference; otherwise the entry stays the caller's.
-  [[nodiscard]] Accepted try_accept(entry::Entry* entry) noexcept;
+  [[nodiscard]] Accepted try_accept(entry::Entry* entry, Ring ring = Ring::kAtOnce) noexcept;
   /// The same for the first of the parked writes, by the flusher.
   [[nodiscard]] Accepted try_accept_parked(entry::Entry* entry) noexcept;
 
@@ -90,7 +96,7 @@ class WritePath {
   [[nodiscard]] bool disk_full() const noexcept { return disk_full_.load(std::memory_order_relaxed); }  // a gauge
 
  private:
-  [[nodiscard]] Accepted accept_with_room(entry::Entry* entry) noexcept;
+  [[nodiscard]] Accepted accept_with_room(entry::Entry* entry, Ring ring) noexcept;
   void install(entry::Entry* entry, std::uint64_t sequence) noexcept;
 
   const Limits limits_;

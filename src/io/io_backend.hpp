@@ -76,4 +76,13 @@ struct OpenedBackend {
 /// Errors: kUnavailable (io_uring refused), kResourceExhausted (no descriptors, memory or threads).
 [[nodiscard]] absl::StatusOr<OpenedBackend> open_backend(BackendChoice choice, const std::string& probe_directory);
 
+/// What open_backend() does, behind a pointer: a test opens a backend of its own. `context` outlives its calls.
+struct BackendOpener {
+  using Open = absl::StatusOr<OpenedBackend> (*)(void* context, BackendChoice choice, const std::string& directory);
+  void* context = nullptr;
+  Open open = [](void* /*context*/, BackendChoice choice, const std::string& directory) {
+    return open_backend(choice, directory);
+  };
+};
+
 }  // namespace dictsqlite::io

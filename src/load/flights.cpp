@@ -34,14 +34,14 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
       }
       const Table::PendingResult placed = cache_.table().place_pending(key.hash, made->pending, applied_.value());
       if (placed.outcome == Table::PendingResult::Outcome::kStands) {
-        completion->next_waiter = nullptr;  // it may come from the list of parked misses
-        made->waiters = completion;
+        completion->next_waiter = nullptr;                           // it may come from the list of parked misses
+        made->waiters.store(completion, std::memory_order_relaxed);  // under the stripe's mutex
         if (queue(made)) return MissOutcome::kSuspended;
         cache_.table().remove(key.hash, made->pending);
-        destroy(made);
+        give_up(made);
         return refuse(completion);
       }
-      destroy(made);
+      give_up(made);
       if (placed.outcome == Table::PendingResult::Outcome::kLost) continue;
       found = placed.entry;
     }
@@ -50,8 +50,9 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
       return MissOutcome::kReady;
     }
     Flight* flight = found->word<Flight>();
-    completion->next_waiter = std::exchange(flight->waiters, completion);
-    joined_.fetch_add(1, std::memory_order_relaxed);  // a statistic
+    completion->next_waiter = flight->waiters.load(std::memory_order_relaxed);  // under the stripe's mutex
+    flight->waiters.store(completion, std::memory_order_relaxed);               // the same
+    joined_.fetch_add(1, std::memory_order_relaxed);                            // a statistic
     return MissOutcome::kSuspended;
   }
 }
@@ -90,8 +91,14 @@ Flight* Flights::make(const Table::Key& key) noexcept {
 
 void Flights::destroy(Flight* flight) noexcept {
   cache_.pool().release(flight->pending);
+  if (flight->loaded != nullptr) cache_.pool().release(flight->loaded);
   flight->~Flight();
   cache_.pool().release_block(reinterpret_cast<std::byte*>(flight) - sizeof(std::uint64_t));
+}
+
+// A flight that was made and never took off.
+void Flights::give_up(Flight* flight) noexcept {
+  destroy(flight);
   in_flight_.fetch_sub(1, std::memory_order_relaxed);  // bounds memory only
 }
 
@@ -106,40 +113,56 @@ bool Flights::queue(Flight* flight) noexcept {
   return true;
 }
 
-// Takes the pending entry out of the table, putting what was loaded in its place, and the waiters out of the flight.
-Completion* Flights::close(Flight* flight, bool cacheable) noexcept {
-  const base::MutexLock lock(stripe_of(flight->hash).mutex);
+// Landing touches lines that other threads wrote last: they are fetched so many flights ahead.
+void Flights::prefetch_landing(const Flight& flight) noexcept {
+  cache_.table().prefetch_bucket(flight.hash);
+  __builtin_prefetch(&stripe_of(flight.hash), 1);
+  __builtin_prefetch(flight.pending, 1);
+  // A hint: whoever joins meanwhile is fetched when his turn comes.
+  if (const Completion* waiter = flight.waiters.load(std::memory_order_relaxed)) {
+    const auto* bytes = reinterpret_cast<const char*>(waiter);
+    for (std::size_t line = 0; line < sizeof(Completion); line += base::kCacheLine) __builtin_prefetch(bytes + line, 1);
+  }
+}
+
+// All flights end before the first answer goes out: whoever is answered finds his gone from the gauge.
+void Flights::land(std::span<Flight* const> flights) noexcept {
+  constexpr std::size_t kAhead = 6;
+  for (std::size_t index = 0; index < flights.size(); ++index) {
+    if (index + kAhead < flights.size()) prefetch_landing(*flights[index + kAhead]);
+    close(*flights[index]);
+  }
+  in_flight_.fetch_sub(flights.size(), std::memory_order_relaxed);  // bounds memory only
+  for (Flight* flight : flights) {
+    answer_all(*flight);
+    destroy(flight);
+  }
+}
+
+// Takes the pending entry out of the table, putting what was loaded in its place. From then on nobody can join.
+void Flights::close(Flight& flight) noexcept {
+  const base::MutexLock lock(stripe_of(flight.hash).mutex);
   const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
-  if (cacheable) {
-    entry::EntryPool::retain(*flight->loaded);  // the table's reference
-    cache_.table().fill(flight->hash, flight->pending, flight->loaded);
+  if (flight.loaded != nullptr) {
+    entry::EntryPool::retain(*flight.loaded);  // the table's reference
+    cache_.table().fill(flight.hash, flight.pending, flight.loaded);
   } else {
-    cache_.table().remove(flight->hash, flight->pending);
+    cache_.table().remove(flight.hash, flight.pending);
   }
-  return std::exchange(flight->waiters, nullptr);
 }
 
-// The flight ends before the first answer goes out: whoever is answered finds it gone from the gauge.
-void Flights::land(Flight* flight) noexcept {
-  Completion* waiter = close(flight, true);
-  Entry* const loaded = flight->loaded;
-  destroy(flight);
+void Flights::answer_all(const Flight& flight) const noexcept {
+  Completion* waiter = flight.waiters.load(std::memory_order_relaxed);  // ours alone since close()
   while (waiter != nullptr) {
     Completion* const next = waiter->next_waiter;
-    answer(waiter, *loaded);
-    detail::deliver(waiter);
-    waiter = next;
-  }
-  cache_.pool().release(loaded);
-}
-
-void Flights::fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept {
-  Completion* waiter = close(flight, false);
-  const std::string text(message);  // it may be the flight's own
-  destroy(flight);
-  while (waiter != nullptr) {
-    Completion* const next = waiter->next_waiter;
-    detail::complete(waiter, code, text);
+    if (flight.loaded != nullptr) {
+      answer(waiter, *flight.loaded);
+      detail::deliver(waiter);
+    } else if (!flight.error.ok()) {
+      detail::complete(waiter, flight.error.code(), std::string(flight.error.message()));
+    } else {
+      detail::complete(waiter, absl::StatusCode::kResourceExhausted, "no memory for a loaded value");
+    }
     waiter = next;
   }
 }

@@ -1,7 +1,7 @@
 // Flights: the misses. The first one for a key puts a pending entry into the table, which is the flight and the lease
 // in one; later ones join it; the loader brings the value.
 //
-// Thread-safety: miss() from any thread; take_queued(), land(), fail() and admit_parked() from the loader.
+// Thread-safety: miss() from any thread; take_queued(), land() and admit_parked() from the loader.
 // Ownership:     a flight holds one reference of its pending entry (the table has the other) and the completer's
 //                reference of everyone who waits for it.
 // Progress:      a miss holds the mutex of its key's stripe for a table access. Hits and writes never come here.
@@ -23,6 +23,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace dictsqlite::load {
 
@@ -30,12 +31,12 @@ namespace dictsqlite::load {
 struct Flight {
   std::uint64_t hash = 0;
   entry::Entry* pending = nullptr;
-  detail::Completion* waiters = nullptr;  // under the stripe's mutex until it landed
-  Flight* next = nullptr;                 // in the loader's queue
-  // The loader's:
-  entry::Entry* loaded = nullptr;  // what was found, or the key's absence; one reference
-  bool out_of_memory = false;
+  std::atomic<detail::Completion*> waiters{nullptr};  // changed under the stripe's mutex; an atomic for a hint's sake
+  Flight* next = nullptr;                             // in the loader's queue
+  // The loader's. What was found, or the key's absence, with one reference; else an error; else memory was short.
+  entry::Entry* loaded = nullptr;
   absl::Status error;
+  bool out_of_memory = false;
 };
 
 enum class MissOutcome : std::uint8_t {
@@ -58,10 +59,9 @@ class Flights {
   /// The same for the last time: misses are refused with kFailedPrecondition from now on.
   [[nodiscard]] Flight* take_last() noexcept { return queued_.exchange(closed(), std::memory_order_acquire); }  // (L2)
 
-  /// Ends a flight: caches `flight->loaded` if its lease still holds, and hands it to everyone who waits.
-  void land(Flight* flight) noexcept;
-  /// Ends a flight with an error for everyone who waits. Nothing is cached.
-  void fail(Flight* flight, absl::StatusCode code, std::string_view message) noexcept;
+  /// Ends flights: caches what was loaded where the lease still holds, and hands it, or the error, to everyone who
+  /// waits. Errors are not cached.
+  void land(std::span<Flight* const> flights) noexcept;
   /// Starts misses that waited for a flight to become free. The loader calls it after landing some.
   void admit_parked() noexcept;
   /// From now on a miss that finds no free flight is refused with kFailedPrecondition. Before the last admit_parked().
@@ -86,10 +86,13 @@ class Flights {
   [[nodiscard]] Stripe& stripe_of(std::uint64_t hash) noexcept { return stripes_[hash % kStripes]; }
   [[nodiscard]] Flight* make(const cache::Table::Key& key) noexcept;
   void destroy(Flight* flight) noexcept;
+  void give_up(Flight* flight) noexcept;
   [[nodiscard]] bool queue(Flight* flight) noexcept;
   [[nodiscard]] bool park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
   [[nodiscard]] static MissOutcome refuse(detail::Completion* completion) noexcept;
-  [[nodiscard]] detail::Completion* close(Flight* flight, bool cacheable) noexcept;
+  void prefetch_landing(const Flight& flight) noexcept;
+  void close(Flight& flight) noexcept;
+  void answer_all(const Flight& flight) const noexcept;
   // The end of the queue once it is closed: no flight has this address.
   [[nodiscard]] static Flight* closed() noexcept {
     static constinit char mark = 0;

@@ -14,6 +14,8 @@ namespace {
 
 // Keys read from one snapshot. Larger groups would hold the log longer and delay the first of them.
 constexpr std::size_t kGroupKeysMax = 1024;
+// Flights that land before whoever they bring an answer to is woken.
+constexpr std::size_t kLandedTogether = 64;
 // Rows and bytes a scan fetches at a time.
 constexpr std::size_t kFetchRows = 256;
 constexpr std::size_t kFetchBytes = 256u << 10;
@@ -34,12 +36,17 @@ bool same_key(const Flight* a, const Flight* b) noexcept { return !key_less(a, b
 
 }  // namespace
 
-Loader::Loader(const Config& config, LoaderHost& host, cache::Cache& cache, const base::Watermark& applied)
+Loader::Loader(const Config& config, LoaderHost& host, cache::Cache& cache, const base::Watermark& applied,
+               task::ResumeThread& resume)
     : config_(config),
       host_(host),
       cache_(cache),
       applied_(applied),
-      flights_(cache, applied, config.flights_max, doorbell_) {
+      resume_(resume),
+      parker_(config.threads),
+      flights_(cache, applied, config.flights_max, doorbell_),
+      clock_(config.clock),
+      thread_(config.threads) {
   doorbell_.set_waker({&parker_, [](void* parker) noexcept { static_cast<task::Parker*>(parker)->unpark(); }});
 }
 
@@ -165,15 +172,13 @@ void Loader::load_keys(std::span<Flight* const> firsts) {
   for (Flight* flight : firsts) load_keys(std::span(&flight, 1));
 }
 
+// In portions, after each of which the resume thread is woken if it sleeps.
 void Loader::finish(std::span<Flight* const> flights) {
-  for (Flight* flight : flights) {
-    if (flight->loaded != nullptr) {
-      flights_.land(flight);
-    } else if (!flight->error.ok()) {
-      flights_.fail(flight, flight->error.code(), std::string(flight->error.message()));
-    } else {
-      flights_.fail(flight, absl::StatusCode::kResourceExhausted, "no memory for a loaded value");
-    }
+  while (!flights.empty()) {
+    const task::ResumeThread::WakeOnce wake_once(resume_);
+    const std::size_t count = std::min(kLandedTogether, flights.size());
+    flights_.land(flights.first(count));
+    flights = flights.subspan(count);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "store/sqlite_store.hpp"
 #include "task/library_thread.hpp"
 #include "task/parker.hpp"
+#include "task/resume_thread.hpp"
 
 #include <absl/status/status.h>
 
@@ -48,9 +49,12 @@ class Loader {
     std::size_t scans_max;
     base::Nanoseconds scan_time_max;
     base::Nanoseconds poll_time;
+    const base::Clock& clock;
+    task::ThreadHost& threads;
   };
 
-  Loader(const Config& config, LoaderHost& host, cache::Cache& cache, const base::Watermark& applied);
+  Loader(const Config& config, LoaderHost& host, cache::Cache& cache, const base::Watermark& applied,
+         task::ResumeThread& resume);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -97,6 +101,7 @@ class Loader {
   LoaderHost& host_;
   cache::Cache& cache_;
   const base::Watermark& applied_;
+  task::ResumeThread& resume_;
   task::Parker parker_;
   io::Doorbell doorbell_;
   Flights flights_;
@@ -106,7 +111,7 @@ class Loader {
   std::atomic<ScanNextOperation::State*> scan_queue_{nullptr};
 
   // The thread's own.
-  base::SteadyClock clock_;
+  const base::Clock& clock_;
   store::SqliteStore* store_ = nullptr;
   std::unique_ptr<store::StoreReader> reader_;
   std::vector<Flight*> sorted_;

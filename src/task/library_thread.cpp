@@ -41,6 +41,7 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   main_ = main;
   context_ = context;
 
+  host_.thread_starts(name);
   // The new thread inherits the mask, so there is no moment in which a signal can reach it.
   sigset_t all;
   sigset_t before;
@@ -49,6 +50,7 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   const int error = ::pthread_create(&thread_, nullptr, &LibraryThread::run, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
+    host_.thread_ends();
     return absl::ResourceExhaustedError(
         absl::StrCat("pthread_create (", name, "): errno ", error, "; often a limit on threads or memory"));
   }
@@ -59,7 +61,9 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
 void LibraryThread::join() noexcept {
   if (!joinable_) return;
   DICTSQLITE_ASSERT(!is_current(), "a thread cannot wait for itself");
+  host_.join_begins();
   const int error = ::pthread_join(thread_, nullptr);
+  host_.join_ends();
   DICTSQLITE_ASSERT(error == 0, "joining a thread that is there cannot fail");
   joinable_ = false;
 }
@@ -77,8 +81,11 @@ void* LibraryThread::run(void* self) {
   // Copied: main may detach the thread and destroy the object.
   const Main main = thread->main_;
   void* context = thread->context_;
+  ThreadHost& host = thread->host_;
   const LibraryThreadMark mark(thread->name_);
+  host.thread_begins(thread->name_);
   main(context);
+  host.thread_ends();
   return nullptr;
 }
 

@@ -6,6 +6,8 @@
 //                owner detaches it, and `context` must then live as long as the thread.
 #pragma once
 
+#include "task/thread_host.hpp"
+
 #include <absl/status/status.h>
 
 #include <pthread.h>
@@ -32,7 +34,7 @@ class LibraryThread {
  public:
   using Main = void (*)(void* context) noexcept;
 
-  LibraryThread() noexcept = default;
+  explicit LibraryThread(ThreadHost& host = system_threads()) noexcept : host_(host) {}
   ~LibraryThread();
   LibraryThread(const LibraryThread&) = delete;
   LibraryThread& operator=(const LibraryThread&) = delete;
@@ -52,6 +54,7 @@ class LibraryThread {
  private:
   static void* run(void* self);
 
+  ThreadHost& host_;
   const char* name_ = nullptr;
   Main main_ = nullptr;
   void* context_ = nullptr;

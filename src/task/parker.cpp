@@ -1,7 +1,5 @@
 #include "task/parker.hpp"
 
-#include "task/futex.hpp"
-
 namespace dictsqlite::task {
 
 bool Parker::park_until(base::Instant deadline) noexcept {
@@ -14,7 +12,7 @@ bool Parker::park_until(base::Instant deadline) noexcept {
   }
   bool in_time = true;
   while (in_time && state_.load(std::memory_order_relaxed) == kParked) {  // relaxed: the exchange below acquires
-    in_time = futex_wait(state_, kParked, deadline);
+    in_time = host_.wait(state_, kParked, deadline);
   }
   // A token may still come between the deadline and this step; then it is taken, not left for the next park.
   return state_.exchange(kIdle, std::memory_order_acquire) == kToken;  // (PK2)
@@ -22,7 +20,8 @@ bool Parker::park_until(base::Instant deadline) noexcept {
 
 void Parker::unpark() noexcept {
   // After the exchange the sleeper may destroy us: only the address is used from there on.
-  if (state_.exchange(kToken, std::memory_order_release) == kParked) futex_wake_one(&state_);  // (PK1)
+  ThreadHost& host = host_;
+  if (state_.exchange(kToken, std::memory_order_release) == kParked) host.wake_one(&state_);  // (PK1)
 }
 
 }  // namespace dictsqlite::task

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "task/thread_host.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -20,14 +21,14 @@ namespace dictsqlite::task {
 
 class Parker {
  public:
-  Parker() noexcept = default;
+  explicit Parker(ThreadHost& host = system_threads()) noexcept : host_(host) {}
   Parker(const Parker&) = delete;
   Parker& operator=(const Parker&) = delete;
 
   /// Sleeps until there is a token and takes it. At once if there is one already.
   void park() noexcept { park_until(base::kNever); }
 
-  /// The same, at most until `deadline` on the steady clock. Returns false, and took no token, if that came first.
+  /// The same, at most until `deadline` on the host's clock. Returns false, and took no token, if that came first.
   bool park_until(base::Instant deadline) noexcept;
 
   /// Puts down a token, unless one lies there already, and wakes the sleeper.
@@ -40,6 +41,7 @@ class Parker {
     kToken,   // the next park() returns at once
   };
 
+  ThreadHost& host_;
   std::atomic<std::uint32_t> state_{kIdle};  // (PK1) (PK2)
 };
 

@@ -10,8 +10,15 @@
 
 namespace dictsqlite::task {
 
+namespace {
+
+// The thread's own, if it has one.
+constinit thread_local ResumeThread::WakeOnce* current_wake_once = nullptr;
+
+}  // namespace
+
 struct ResumeThread::State {
-  explicit State(std::chrono::nanoseconds time) noexcept : polling_time(time) {
+  State(std::chrono::nanoseconds time, ThreadHost& host) noexcept : polling_time(time), parker(host) {
     stop.run = [](Work* work) noexcept { static_cast<StopWork*>(work)->posted = true; };
   }
 
@@ -30,7 +37,8 @@ struct ResumeThread::State {
   alignas(base::kCacheLine) Parker parker;
 };
 
-ResumeThread::ResumeThread(std::chrono::nanoseconds polling_time) : state_(std::make_shared<State>(polling_time)) {}
+ResumeThread::ResumeThread(std::chrono::nanoseconds polling_time, ThreadHost& host)
+    : state_(std::make_shared<State>(polling_time, host)), thread_(host) {}
 
 ResumeThread::~ResumeThread() { stop(); }
 
@@ -64,13 +72,27 @@ void ResumeThread::stop() noexcept {
   }
 }
 
+ResumeThread::WakeOnce::WakeOnce(ResumeThread& thread) noexcept : state_(*thread.state_) {
+  DICTSQLITE_ASSERT(current_wake_once == nullptr, "they do not nest");
+  current_wake_once = this;
+}
+
+ResumeThread::WakeOnce::~WakeOnce() {
+  current_wake_once = nullptr;
+  if (owed_) state_.parker.unpark();
+}
+
 void ResumeThread::State::post(void* context, Work* work) noexcept {
   auto* state = static_cast<State*>(context);
   switch (state->queue.push(work)) {
     case PushResult::kQueued:
       break;
     case PushResult::kWakeConsumer:
-      state->parker.unpark();
+      if (current_wake_once != nullptr && &current_wake_once->state_ == state) {
+        current_wake_once->owed_ = true;
+      } else {
+        state->parker.unpark();
+      }
       break;
     case PushResult::kClosed:
       work->run(work);

@@ -25,10 +25,12 @@
 namespace dictsqlite::task {
 
 class ResumeThread {
+  struct State;
+
  public:
   /// `polling_time`: how long the thread looks for more work before it sleeps. Costs processor time, saves the
   /// tens of microseconds that waking a thread takes.
-  explicit ResumeThread(std::chrono::nanoseconds polling_time);
+  explicit ResumeThread(std::chrono::nanoseconds polling_time, ThreadHost& host = system_threads());
   ~ResumeThread();
   ResumeThread(const ResumeThread&) = delete;
   ResumeThread& operator=(const ResumeThread&) = delete;
@@ -43,8 +45,24 @@ class ResumeThread {
   /// Without start() it runs what was posted on the caller. Calling it again does nothing.
   void stop() noexcept;
 
+  /// While one lives, work that its thread posts wakes the resume thread once, at the end. Without it the sleeper may
+  /// wake on the poster's own processor, take it over for one piece of work, fall asleep, and so on for each: two
+  /// context switches a piece. Others' work waits no longer than that, so hold it briefly.
+  class WakeOnce {
+   public:
+    explicit WakeOnce(ResumeThread& thread) noexcept;
+    ~WakeOnce();
+    WakeOnce(const WakeOnce&) = delete;
+    WakeOnce& operator=(const WakeOnce&) = delete;
+
+   private:
+    friend ResumeThread;
+    State& state_;
+    bool owed_ = false;  // the thread sleeps and it is for us to wake it
+  };
+
  private:
-  struct State;
+  friend WakeOnce;
 
   std::shared_ptr<State> state_;  // shared with the thread, which may outlive us
   LibraryThread thread_;

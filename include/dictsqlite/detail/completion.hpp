@@ -59,27 +59,30 @@ class DICTSQLITE_EXPORT EngineHandle {
 struct Completion : Work {
   enum class State : std::uint8_t { kWaiting, kDelivered, kAbandoned };
 
+  // Ordered by who touches it when: a landing writes the first two cache lines and the value.
+
   // Set by the operation before it hands the completion over.
   Executor executor;  // where to go on
   void (*resume)(void* context) noexcept = nullptr;
   void* context = nullptr;
-
-  // Set by whoever completes it. Then it goes to its executor, or to `intercept` if that is set.
-  absl::StatusCode code = absl::StatusCode::kOk;
-  std::string message;
-  Value value;
-  void (*intercept)(Completion*) noexcept = nullptr;
+  void (*intercept)(Completion*) noexcept = nullptr;  // called instead of going to the executor, if set
   void* intercept_context = nullptr;
-
-  // The library's while it waits: the list it is in and what it waits for.
-  Completion* next_waiter = nullptr;
-  std::uint64_t sequence = 0;
-  void* subject = nullptr;
-  std::uint8_t kind = 0;
 
   std::atomic<State> state{State::kWaiting};  // leaves kWaiting once: by the executor, or by abandon()
   std::atomic<std::uint32_t> references{2};   // the operation and the completer
   std::atomic<std::uint32_t> signal{0};       // set for blocking callers, see wait()
+
+  // The library's while it waits: the list it is in and what it waits for.
+  std::uint8_t kind = 0;
+  Completion* next_waiter = nullptr;
+  std::uint64_t sequence = 0;
+  void* subject = nullptr;
+
+  // Set by whoever completes it.
+  absl::StatusCode code = absl::StatusCode::kOk;
+  Value value;
+  std::string message;
+
   EngineHandle engine;
 };
 

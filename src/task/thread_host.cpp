@@ -1,0 +1,29 @@
+#include "task/thread_host.hpp"
+
+#include "task/futex.hpp"
+
+namespace dictsqlite::task {
+
+namespace {
+
+class SystemThreads final : public ThreadHost {
+ public:
+  bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, base::Instant deadline) noexcept override {
+    return futex_wait(word, expected, deadline);
+  }
+  void wake_one(const std::atomic<std::uint32_t>* word) noexcept override { futex_wake_one(word); }
+  void thread_starts(const char* /*name*/) noexcept override {}
+  void thread_begins(const char* /*name*/) noexcept override {}
+  void thread_ends() noexcept override {}
+  void join_begins() noexcept override {}
+  void join_ends() noexcept override {}
+};
+
+}  // namespace
+
+ThreadHost& system_threads() noexcept {
+  static constinit SystemThreads threads;  // stateless
+  return threads;
+}
+
+}  // namespace dictsqlite::task
