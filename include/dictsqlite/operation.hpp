@@ -128,6 +128,9 @@ class Operation {
   // True: the completion is handed over, and *this may be gone already. False: the result can be taken now.
   bool suspend_with(Executor executor, void (*resume)(void*) noexcept, void* context) noexcept {
     if (!make_completion(executor, resume, context)) return false;
+    // What suspend() rings after it handed the completion over must be there, although by then the coroutine may have
+    // gone on elsewhere and taken everything down.
+    const detail::EngineHandle keep = engine_.share();
     return self().suspend(completion_);
   }
   // Sends a result that is ready through the executor.

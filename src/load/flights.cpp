@@ -13,7 +13,15 @@ using detail::Completion;
 using entry::Entry;
 using entry::EntryKind;
 
+// Rings when stripe and guard are given back: who is woken may want the one, and a system call takes its time.
 MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcept {
+  const Taken taken = take(key, completion);
+  if (taken == Taken::kReady) return MissOutcome::kReady;
+  if (taken == Taken::kQueued) doorbell_.ring();
+  return MissOutcome::kSuspended;
+}
+
+Flights::Taken Flights::take(const Table::Key& key, Completion* completion) noexcept {
   const base::MutexLock lock(stripe_of(key.hash).mutex);
   const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
   for (;;) {
@@ -22,7 +30,7 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
     if (found == nullptr) {
       if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= flights_max_) {  // bounds memory only
         in_flight_.fetch_sub(1, std::memory_order_relaxed);                      // the same
-        if (park(completion, key)) return MissOutcome::kSuspended;
+        if (park(completion, key)) return Taken::kQueued;
         return refuse(completion);
       }
       made = make(key);
@@ -30,13 +38,13 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
         in_flight_.fetch_sub(1, std::memory_order_relaxed);  // the same
         completion->code = absl::StatusCode::kResourceExhausted;
         completion->message = "no memory for a load";
-        return MissOutcome::kReady;
+        return Taken::kReady;
       }
       const Table::PendingResult placed = cache_.table().place_pending(key.hash, made->pending, applied_.value());
       if (placed.outcome == Table::PendingResult::Outcome::kStands) {
         completion->next_waiter = nullptr;                           // it may come from the list of parked misses
         made->waiters.store(completion, std::memory_order_relaxed);  // under the stripe's mutex
-        if (queue(made)) return MissOutcome::kSuspended;
+        if (queue(made)) return Taken::kQueued;
         cache_.table().remove(key.hash, made->pending);
         give_up(made);
         return refuse(completion);
@@ -47,20 +55,20 @@ MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcep
     }
     if (found->is_real()) {
       answer(completion, *found);
-      return MissOutcome::kReady;
+      return Taken::kReady;
     }
     Flight* flight = found->word<Flight>();
     completion->next_waiter = flight->waiters.load(std::memory_order_relaxed);  // under the stripe's mutex
     flight->waiters.store(completion, std::memory_order_relaxed);               // the same
     joined_.fetch_add(1, std::memory_order_relaxed);                            // a statistic
-    return MissOutcome::kSuspended;
+    return Taken::kJoined;
   }
 }
 
-MissOutcome Flights::refuse(Completion* completion) noexcept {
+Flights::Taken Flights::refuse(Completion* completion) noexcept {
   completion->code = absl::StatusCode::kFailedPrecondition;
   completion->message = "the database is closed";
-  return MissOutcome::kReady;
+  return Taken::kReady;
 }
 
 void Flights::answer(Completion* completion, Entry& entry) const noexcept {
@@ -109,7 +117,6 @@ bool Flights::queue(Flight* flight) noexcept {
     flight->next = first;
   } while (
       !queued_.compare_exchange_weak(first, flight, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L1)
-  doorbell_.ring();
   return true;
 }
 
@@ -184,7 +191,6 @@ bool Flights::park(Completion* completion, const Table::Key& key) noexcept {
     parked_last_ = completion;
     parked_count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
   }
-  doorbell_.ring();
   return true;
 }
 

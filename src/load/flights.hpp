@@ -89,7 +89,10 @@ class Flights {
   void give_up(Flight* flight) noexcept;
   [[nodiscard]] bool queue(Flight* flight) noexcept;
   [[nodiscard]] bool park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
-  [[nodiscard]] static MissOutcome refuse(detail::Completion* completion) noexcept;
+  // kQueued: the loader has to be told.
+  enum class Taken : std::uint8_t { kReady, kJoined, kQueued };
+  [[nodiscard]] Taken take(const cache::Table::Key& key, detail::Completion* completion) noexcept;
+  [[nodiscard]] static Taken refuse(detail::Completion* completion) noexcept;
   void prefetch_landing(const Flight& flight) noexcept;
   void close(Flight& flight) noexcept;
   void answer_all(const Flight& flight) const noexcept;

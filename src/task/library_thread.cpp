@@ -50,7 +50,7 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   const int error = ::pthread_create(&thread_, nullptr, &LibraryThread::run, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
-    host_.thread_ends();
+    host_.thread_refused(name);
     return absl::ResourceExhaustedError(
         absl::StrCat("pthread_create (", name, "): errno ", error, "; often a limit on threads or memory"));
   }
@@ -61,9 +61,8 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
 void LibraryThread::join() noexcept {
   if (!joinable_) return;
   DICTSQLITE_ASSERT(!is_current(), "a thread cannot wait for itself");
-  host_.join_begins();
+  host_.joins(name_);
   const int error = ::pthread_join(thread_, nullptr);
-  host_.join_ends();
   DICTSQLITE_ASSERT(error == 0, "joining a thread that is there cannot fail");
   joinable_ = false;
 }
@@ -82,10 +81,11 @@ void* LibraryThread::run(void* self) {
   const Main main = thread->main_;
   void* context = thread->context_;
   ThreadHost& host = thread->host_;
-  const LibraryThreadMark mark(thread->name_);
-  host.thread_begins(thread->name_);
+  const char* const name = thread->name_;
+  const LibraryThreadMark mark(name);
+  host.thread_begins(name);
   main(context);
-  host.thread_ends();
+  host.thread_ends(name);
   return nullptr;
 }
 

@@ -13,10 +13,10 @@ class SystemThreads final : public ThreadHost {
   }
   void wake_one(const std::atomic<std::uint32_t>* word) noexcept override { futex_wake_one(word); }
   void thread_starts(const char* /*name*/) noexcept override {}
+  void thread_refused(const char* /*name*/) noexcept override {}
   void thread_begins(const char* /*name*/) noexcept override {}
-  void thread_ends() noexcept override {}
-  void join_begins() noexcept override {}
-  void join_ends() noexcept override {}
+  void thread_ends(const char* /*name*/) noexcept override {}
+  void joins(const char* /*name*/) noexcept override {}
 };
 
 }  // namespace

@@ -24,14 +24,14 @@ class ThreadHost {
   /// Wakes one thread that sleeps on `word`, which may be gone by now: only its address is used.
   virtual void wake_one(const std::atomic<std::uint32_t>* word) noexcept = 0;
 
-  /// A thread of the library's is about to be made, by the caller.
+  /// The caller is about to make a thread, or was refused one. `name` tells the threads of one database apart.
   virtual void thread_starts(const char* name) noexcept = 0;
+  virtual void thread_refused(const char* name) noexcept = 0;
   /// On the new thread, before its first and after its last own instruction.
   virtual void thread_begins(const char* name) noexcept = 0;
-  virtual void thread_ends() noexcept = 0;
-  /// Around the caller's waiting for a thread to end.
-  virtual void join_begins() noexcept = 0;
-  virtual void join_ends() noexcept = 0;
+  virtual void thread_ends(const char* name) noexcept = 0;
+  /// The caller is about to wait for the thread's end.
+  virtual void joins(const char* name) noexcept = 0;
 };
 
 /// The kernel's futexes and scheduler. Stateless.

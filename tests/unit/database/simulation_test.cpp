@@ -1,0 +1,196 @@
+// Goal: a whole database, its threads included, runs from a seed, and is right in whatever order they run. Method:
+// Simulation lets one thread run at a time. Clients each own some keys and check every answer against what they wrote,
+// through eviction, misses and durable waits; afterwards the file must hold the same.
+#include <dictsqlite/dictsqlite.hpp>
+
+#include "support/scale.hpp"
+#include "support/simulation.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dictsqlite {
+namespace {
+
+using testing_support::Random;
+using testing_support::Simulation;
+using testing_support::TemporaryDirectory;
+
+constexpr std::size_t kClients = 6;
+constexpr std::size_t kKeysEach = 40;
+
+struct Client {
+  std::size_t number;
+  Random random;
+  std::map<std::string, std::string> written;
+
+  [[nodiscard]] std::string some_key() {
+    return "client " + std::to_string(number) + " key " + std::to_string(random.below(kKeysEach));
+  }
+};
+
+// Small enough that everything is evicted, refused for a moment, and copied from the log, again and again.
+Options small_options(std::string path, Executor executor) {
+  Options options;
+  options.path = std::move(path);
+  options.executor = executor;
+  options.ring_capacity = 16;
+  options.cache_bytes = 1 << 20;
+  options.unapplied_bytes = 1 << 20;
+  options.value_bytes_max = 100'000;
+  options.batch_bytes_max = 400'000;
+  options.buffer_size = 8;
+  options.wal_bytes = 64 << 10;
+  options.flush_interval = std::chrono::milliseconds(5);
+  options.loads_max = 3;
+  return options;
+}
+
+Task<void> step(Database& database, Client& client) {
+  const std::string key = client.some_key();
+  switch (client.random.below(8)) {
+    case 0:
+    case 1:
+    case 2: {
+      std::string value = client.random.bytes(client.random.one_in(4) ? 20'000 : 20);
+      const Ack ack = client.random.one_in(4) ? Ack::kDurable : Ack::kAccepted;
+      const absl::Status status = co_await database.set_async(key, value, {.ack = ack});
+      EXPECT_TRUE(status.ok()) << status;
+      client.written.insert_or_assign(key, std::move(value));
+      break;
+    }
+    case 3: {
+      const absl::Status status = co_await database.erase_async(key);
+      EXPECT_TRUE(status.ok()) << status;
+      client.written.erase(key);
+      break;
+    }
+    case 4: {
+      WriteBatch batch;
+      for (int row = 0; row < 5; ++row) {
+        const std::string each = client.some_key();
+        batch.set(each, "batch");
+        client.written.insert_or_assign(each, "batch");
+      }
+      const absl::Status status = co_await database.write_async(std::move(batch));
+      EXPECT_TRUE(status.ok()) << status;
+      break;
+    }
+    case 5: {
+      absl::Status status;
+      if (client.random.one_in(2)) {
+        status = co_await database.flush_async();
+      } else {
+        status = co_await database.sync_async();
+      }
+      EXPECT_TRUE(status.ok()) << status;
+      break;
+    }
+    default: {
+      const absl::StatusOr<Value> value = co_await database.get_async(key);
+      const auto expected = client.written.find(key);
+      if (expected == client.written.end()) {
+        EXPECT_EQ(value.status().code(), absl::StatusCode::kNotFound) << key;
+      } else {
+        EXPECT_TRUE(value.ok() && *value == expected->second) << key << ": " << value.status();
+      }
+    }
+  }
+}
+
+Task<void> live(Database& database, Client& client, std::size_t steps) {
+  for (std::size_t count = 0; count < steps; ++count) co_await step(database, client);
+}
+
+Task<void> check(Database& database, const Client& client) {
+  for (std::size_t number = 0; number < kKeysEach; ++number) {
+    const std::string key = "client " + std::to_string(client.number) + " key " + std::to_string(number);
+    const absl::StatusOr<Value> value = co_await database.get_async(key);
+    const auto expected = client.written.find(key);
+    if (expected == client.written.end()) {
+      EXPECT_EQ(value.status().code(), absl::StatusCode::kNotFound) << key;
+    } else {
+      EXPECT_TRUE(value.ok() && *value == expected->second) << key << ": " << value.status();
+    }
+  }
+}
+
+// Runs the test's side: whatever resumes does so here, between the turns of the others.
+class Pump {
+ public:
+  explicit Pump(Simulation& simulation) : simulation_(simulation) {}
+
+  [[nodiscard]] Executor executor() noexcept { return executor_.executor(); }
+
+  template <class Operation>
+  typename Operation::Result wait_for(Operation operation) {
+    std::optional<typename Operation::Result> result;
+    std::move(operation).start(
+        [&](typename Operation::Result outcome) noexcept { result.emplace(std::move(outcome)); });
+    while (!result) turn();
+    return *std::move(result);
+  }
+  void run_all(std::vector<Task<void>> tasks) {
+    TaskScope scope;
+    for (Task<void>& task : tasks) scope.spawn(executor(), std::move(task));
+    while (scope.running() != 0) turn();
+    scope.join();
+  }
+
+ private:
+  void turn() {
+    if (executor_.poll(1, std::chrono::nanoseconds(0)) == 0) simulation_.sleep(std::chrono::microseconds(10));
+  }
+
+  Simulation& simulation_;
+  ManualExecutor executor_;
+};
+
+std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
+  const TemporaryDirectory directory;
+  Simulation simulation(seed);
+  const detail::Surroundings surroundings = simulation.surroundings();
+  Pump pump(simulation);
+  std::vector<Client> clients;
+  for (std::size_t number = 0; number < kClients; ++number) {
+    clients.push_back({number, Random(seed * kClients + number), {}});
+  }
+  for (int life = 0; life < 2; ++life) {
+    Database database =
+        *pump.wait_for(detail::open_in(surroundings, small_options(directory.file("test.db"), pump.executor())));
+    std::vector<Task<void>> checks;
+    for (const Client& client : clients) checks.push_back(check(database, client));
+    pump.run_all(std::move(checks));
+    std::vector<Task<void>> lives;
+    for (Client& client : clients) lives.push_back(live(database, client, steps));
+    pump.run_all(std::move(lives));
+    EXPECT_TRUE(pump.wait_for(database.close_async()).ok());
+  }
+  return simulation.turns();
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameRun) {
+  const std::vector<std::uint8_t> first = run(1, 100);
+  EXPECT_GT(first.size(), 1000U);
+  EXPECT_EQ(run(1, 100), first);
+}
+
+TEST(Simulation, AnotherSeedGivesAnotherRun) { EXPECT_NE(run(1, 100), run(2, 100)); }
+
+TEST(Simulation, TheDictionaryIsRightWhateverTheOrder) {
+  const std::size_t runs = testing_support::scaled(60);
+  for (std::uint64_t seed = 0; seed < runs && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("run " + std::to_string(seed));
+    run(seed, 150);
+  }
+}
+
+}  // namespace
+}  // namespace dictsqlite
