@@ -93,12 +93,13 @@ class Operation {
       callback(self().take());
       return;
     }
+    const Executor executor = executor_;
     auto started = std::unique_ptr<Started>(new Started{std::move(self()), std::move(callback)});
     Derived& operation = started->operation;
     Started* const context = started.release();  // finish() owns it from here
     if (ready) {
-      if (!operation.post_with(operation.executor_, &Started::finish, context)) Started::finish(context);
-    } else if (!operation.suspend_with(operation.executor_, &Started::finish, context)) {
+      if (!operation.post_with(executor, &Started::finish, context)) Started::finish(context);
+    } else if (!operation.suspend_with(executor, &Started::finish, context)) {
       Started::finish(context);
     }
   }
