@@ -100,7 +100,7 @@ class Operation {
     if (ready) {
       if (!operation.post_with(executor, &Started::finish, context)) Started::finish(context);
     } else if (!operation.suspend_with(executor, &Started::finish, context)) {
-      Started::finish(context);
+      if (!executor || !operation.post_suspended()) Started::finish(context);
     }
   }
 
@@ -137,6 +137,13 @@ class Operation {
   // Sends a result that is ready through the executor.
   bool post_with(Executor executor, void (*resume)(void*) noexcept, void* context) noexcept {
     if (!make_completion(executor, resume, context)) return false;
+    detail::deliver(completion_);
+    return true;
+  }
+  // The same for one that became ready while it suspended: its completion lost its completer.
+  bool post_suspended() noexcept {
+    if (completion_ == nullptr) return false;
+    completion_->references.fetch_add(1, std::memory_order_relaxed);  // ours keeps it alive
     detail::deliver(completion_);
     return true;
   }

@@ -43,16 +43,17 @@ class [[nodiscard]] ScanNextOperation : public Operation<ScanNextOperation, std:
   DICTSQLITE_EXPORT Result take() noexcept;
   DICTSQLITE_EXPORT void fail_now(absl::StatusCode code, const char* message) noexcept;
 
-  State* state_;  // counted
+  State* state_;          // counted
+  bool waiting_ = false;  // suspended, and the result not taken yet
 };
 
 /// One scan. Everything accepted before the first next_async() is in it, and of what is accepted later a prefix that is
-/// fixed before the first row comes: the snapshot. Rows are
-/// fetched in chunks, so that most calls of next_async() are ready at once.
+/// fixed before the first row comes: the snapshot. Rows are fetched in chunks, so that most calls of next_async() are
+/// ready at once.
 ///
 /// Thread-safety: none; one next_async() at a time. Ownership: holds a read transaction on a connection of its own
 /// from the first next_async() to the end, an error or its destruction. A scan that stays open longer than
-/// Options::scan_time_max ends in kAborted.
+/// Options::scan_time_max ends in kAborted; one whose coroutine was destroyed while it waited for a row in kCancelled.
 class DICTSQLITE_EXPORT Scan {
  public:
   Scan(Scan&& other) noexcept : engine_(std::move(other.engine_)), state_(std::exchange(other.state_, nullptr)) {}
@@ -65,7 +66,7 @@ class DICTSQLITE_EXPORT Scan {
 
   /// Ok while rows come and at the regular end. Errors: kInvalidArgument (options), kAborted (open for too long;
   /// resume_key() tells where to go on), kResourceExhausted (too many scans), kFailedPrecondition (database closed),
-  /// kDataLoss, kInternal.
+  /// kCancelled (its coroutine was destroyed while it waited), kDataLoss, kInternal.
   [[nodiscard]] absl::Status status() const;
   /// The last key that was handed out: a new scan goes on behind it.
   [[nodiscard]] const std::string& resume_key() const noexcept;

@@ -18,7 +18,7 @@ struct Stats {
   // Writes.
   std::uint64_t transactions = 0;
   std::uint64_t rows_applied = 0;    ///< after folding: newest per key of each transaction
-  std::uint64_t writes_applied = 0;  ///< before folding
+  std::uint64_t writes_applied = 0;  ///< before folding; a batch is one write, of several rows
   std::uint64_t syncs = 0;
   std::uint64_t unapplied_bytes = 0;  ///< now
   std::uint64_t parked_writers = 0;   ///< now: suspended for want of room

@@ -6,9 +6,9 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <new>
-#include <thread>
 #include <utility>
 
 namespace dictsqlite::detail {
@@ -175,11 +175,13 @@ void Engine::emit(EventKind kind, const std::string& message) {
 // A database without a disk is scanned at one moment: writers are paused while the rows are copied. A write that was
 // already past the pause may still arrive; it was not accepted before the scan, and may be in or out.
 void Engine::collect_rows(const store::KeyRange& range, std::vector<store::ScannedRow>& rows) {
+  constexpr base::Nanoseconds kPause = std::chrono::microseconds(20);
   path_.parked().pause();
   path_.gate().hold();
+  task::Parker nobody(surroundings_.threads);
   while (path_.gate().look() == ring::BatchGate::kBusy || watermarks_.applied.value() < path_.claimed_sequence()) {
     path_.doorbell().ring();
-    std::this_thread::yield();  // for as long as writers take that were accepted already
+    nobody.park_until(surroundings_.clock.now() + kPause);  // for as long as writers take that were accepted already
   }
   const auto visit = [&](entry::Entry& entry) {
     if (!entry.has_value() || entry.key() < range.from || (!range.to.empty() && entry.key() >= range.to)) return;

@@ -40,11 +40,13 @@ ScanNextOperation::ScanNextOperation(detail::EngineHandle engine, State* state) 
 }
 
 ScanNextOperation::~ScanNextOperation() {
-  if (state_ != nullptr) state_->release();
+  if (state_ == nullptr) return;
+  if (waiting_) state_->withdrawn = true;
+  state_->release();
 }
 
 bool ScanNextOperation::try_now() noexcept {
-  if (state_ == nullptr) return true;
+  if (state_ == nullptr || state_->withdrawn) return true;
   if (state_->position < state_->rows.size() || state_->exhausted) return true;
   if (engine() == nullptr) {
     fail_now(absl::StatusCode::kFailedPrecondition, "there is no database in this handle");
@@ -61,6 +63,7 @@ bool ScanNextOperation::suspend(Completion* completion) noexcept {
   Engine* engine = this->engine();
   Session* session = state_;
   session->retain();  // the fetch's
+  waiting_ = true;
   completion->intercept_context = session;
   if (!std::exchange(session->started, true)) {
     completion->intercept = &applied;
@@ -71,6 +74,7 @@ bool ScanNextOperation::suspend(Completion* completion) noexcept {
     if (engine->loader().queue_scan(session)) return true;
     session->completion = nullptr;
   }
+  waiting_ = false;
   session->release();
   detail::release(completion);  // there is no completer
   fail_now(absl::StatusCode::kFailedPrecondition, "the database is closed");
@@ -82,7 +86,9 @@ void ScanNextOperation::fail_now(absl::StatusCode code, const char* message) noe
 }
 
 ScanNextOperation::Result ScanNextOperation::take() noexcept {
-  if (state_ == nullptr || state_->position >= state_->rows.size()) return std::nullopt;
+  waiting_ = false;
+  if (state_ == nullptr || state_->withdrawn) return std::nullopt;
+  if (state_->position >= state_->rows.size()) return std::nullopt;
   store::ScannedRow& row = state_->rows[state_->position++];
   state_->last_key = row.key;
   return Row{std::move(row.key), std::move(row.value)};
@@ -114,6 +120,7 @@ std::optional<Row> Scan::next() { return next_async().wait(); }
 
 absl::Status Scan::status() const {
   if (state_ == nullptr) return absl::FailedPreconditionError("this scan was moved from");
+  if (state_->withdrawn) return absl::CancelledError("a coroutine was destroyed while it waited for the next row");
   return detail::make_status(state_->code, state_->message);
 }
 

@@ -53,8 +53,7 @@ struct FlushPolicy {
   /// Nothing more is put into the log before a checkpoint, lest writers that never pause let it grow without end.
   /// After one that a reader was in the way of, again when the log has grown by a quarter.
   [[nodiscard]] bool log_is_full(const FlushView& view) const noexcept {
-    return view.wal_bytes_uncopied >= wal_bytes_max && view.now >= view.retry_after &&
-           view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4;
+    return log_has_grown(view) && view.now >= view.retry_after;
   }
 
   /// When the log is full, or when nothing has happened for a flush interval. A sync in flight comes to its end first.
@@ -68,6 +67,8 @@ struct FlushPolicy {
   /// When the flusher must look again although nobody wakes it.
   [[nodiscard]] base::Instant next_look(const FlushView& view) const noexcept {
     base::Instant next = base::kNever;
+    if (log_is_full(view)) return view.sync_in_flight ? next : view.now;
+    if (log_has_grown(view)) next = view.retry_after;
     if (view.waiting_rows > 0) {
       if (view.now < view.retry_after) next = std::min(next, view.retry_after);
       if (mode != PersistMode::kLazy)
@@ -79,6 +80,12 @@ struct FlushPolicy {
       next = std::min(next, std::max(view.last_activity + flush_interval, view.retry_after));
     }
     return next;
+  }
+
+ private:
+  [[nodiscard]] bool log_has_grown(const FlushView& view) const noexcept {
+    return view.wal_bytes_uncopied >= wal_bytes_max &&
+           view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4;
   }
 };
 

@@ -167,6 +167,7 @@ void Flusher::release_write(Entry* write) noexcept {
 
 void Flusher::admit_parked() {
   if (path_.parked().is_paused()) return;
+  const task::ResumeThread::WakeOnce wake_once(resume_);
   while (Completion* completion = path_.parked().front()) {
     if (!admit_first_parked(completion)) break;
   }

@@ -200,10 +200,13 @@ void Flights::close_parked() noexcept {
 }
 
 void Flights::admit_parked() noexcept {
-  while (in_flight_.load(std::memory_order_relaxed) < flights_max_) {  // a hint: miss() decides
+  for (;;) {
     Completion* completion = nullptr;
     {
       const base::MutexLock lock(parked_mutex_);
+      // A hint: miss() decides. Not at the last look, when misses that are about to be refused may hold the flights for
+      // a moment: whoever is parked then is refused as well.
+      if (!parked_closed_ && in_flight_.load(std::memory_order_relaxed) >= flights_max_) return;
       completion = parked_first_;
       if (completion == nullptr) return;
       parked_first_ = completion->next_waiter;

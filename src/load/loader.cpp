@@ -28,6 +28,16 @@ Session* closed_queue() noexcept {
   return reinterpret_cast<Session*>(&mark);
 }
 
+// Turns a stack of sessions round.
+Session* in_order(Session* stack) noexcept {
+  Session* queue = nullptr;
+  while (stack != nullptr) {
+    Session* const next = std::exchange(stack->next, queue);
+    queue = std::exchange(stack, next);
+  }
+  return queue;
+}
+
 bool key_less(const Flight* a, const Flight* b) noexcept {
   if (a->pending->table_id != b->pending->table_id) return a->pending->table_id < b->pending->table_id;
   return a->pending->key() < b->pending->key();
@@ -79,20 +89,22 @@ void Loader::run() noexcept {
   load(flights_.take_last());
   flights_.close_parked();
   flights_.admit_parked();
-  serve_scans(scan_queue_.exchange(closed_queue(), std::memory_order_acquire));  // (L4)
+  serve_scans(in_order(scan_queue_.exchange(closed_queue(), std::memory_order_acquire)));  // (L4)
   end_scans(true);
   reader_.reset();
 }
 
 bool Loader::step() {
   bool worked = false;
-  end_scans(false);  // first: a scan that was dropped makes room for the next
+  // Queue first: by then whoever is in it finds gone what was dropped before he came.
+  Session* const scans = take_scans();
+  end_scans(false);
   if (Flight* queued = flights_.take_queued()) {
     load(queued);
     worked = true;
   }
-  if (Session* queued = scan_queue_.exchange(nullptr, std::memory_order_acquire)) {  // (L4)
-    serve_scans(queued);
+  if (scans != nullptr) {
+    serve_scans(scans);
     worked = true;
   }
   flights_.admit_parked();
@@ -195,11 +207,16 @@ bool Loader::queue_scan(Session* scan) noexcept {
   return true;
 }
 
+// Those who want rows, in the order in which they came.
+Session* Loader::take_scans() noexcept {
+  return in_order(scan_queue_.exchange(nullptr, std::memory_order_acquire));
+}  // (L4)
+
 void Loader::serve_scans(Session* queued) {
   while (queued != nullptr) {
     Session* const next = queued->next;
     Completion* completion = std::exchange(queued->completion, nullptr);
-    fetch(queued);
+    if (!queued->dropped.load(std::memory_order_acquire)) fetch(queued);  // (Y2) nobody would see the rows
     queued->release();
     detail::complete(completion, absl::StatusCode::kOk);
     queued = next;

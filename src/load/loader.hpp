@@ -87,6 +87,7 @@ class Loader {
   void load_keys(std::span<Flight* const> firsts);
   void finish(std::span<Flight* const> flights);
 
+  [[nodiscard]] ScanNextOperation::State* take_scans() noexcept;
   void serve_scans(ScanNextOperation::State* queued);
   void fetch(ScanNextOperation::State* session);
   void fetch_from_memory(ScanNextOperation::State* session);

@@ -30,6 +30,7 @@ struct ScanNextOperation::State {
   std::size_t position = 0;
   std::string last_key;    // the last one handed out
   bool started = false;    // the first fetch was asked for
+  bool withdrawn = false;  // an operation was destroyed while it waited: the loader may still be at it
   bool exhausted = false;  // nothing behind `rows`
   absl::StatusCode code = absl::StatusCode::kOk;
   std::string message;
