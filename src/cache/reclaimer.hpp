@@ -134,8 +134,8 @@ class BasicReclaimer {
       const std::uint64_t seen = reader.epoch.load(std::memory_order_seq_cst);  // (G4)
       if (seen != kIdle && seen != epoch) return false;
     }
-    epoch_.store(epoch + 1, std::memory_order_seq_cst);                                     // (G8)
-    old_ = bags_[(epoch + 1 + 1) % kBags].head.exchange(0, std::memory_order_acquire);      // (G6): of epoch - 1
+    epoch_.store(epoch + 1, std::memory_order_seq_cst);                                 // (G8)
+    old_ = bags_[(epoch + 1 + 1) % kBags].head.exchange(0, std::memory_order_acquire);  // (G6): of epoch - 1
     return true;
   }
   // Under collecting_, or when nobody else is left.
