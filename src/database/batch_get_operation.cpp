@@ -124,6 +124,7 @@ bool BatchGetOperation::State::go_on(Engine& engine, const detail::EngineHandle&
 
 // True: answers are outstanding, and somebody else goes on.
 bool BatchGetOperation::State::start_misses(Engine& engine) {
+  load::Flights& flights = engine.loader().flights();
   outstanding.store(misses.size() + 1, std::memory_order_relaxed);  // nobody else has it yet
   for (Child& miss : misses) {
     Completion* child = detail::new_completion(parent->engine, inline_executor(), nullptr, nullptr);
@@ -136,11 +137,12 @@ bool BatchGetOperation::State::start_misses(Engine& engine) {
     child->intercept = &State::answered;
     child->intercept_context = &miss;
     const cache::Table::Key key{keys[miss.index].hash, store::kMainTable, this->key(miss.index)};
-    if (engine.loader().flights().miss(key, child) == load::MissOutcome::kReady) {
+    if (flights.miss(key, child, load::Tell::kByCaller) == load::MissOutcome::kReady) {
       take_answer(child);
       outstanding.fetch_sub(1, std::memory_order_relaxed);  // the last step below orders it
     }
   }
+  flights.tell_loader();
   return outstanding.fetch_sub(1, std::memory_order_acq_rel) != 1;  // (J1)
 }
 

@@ -79,7 +79,7 @@ Entry* build(Engine& engine, const WriteBatch& batch) {
     const EntryKind kind = row.kind == WriteBatch::Kind::kSet ? EntryKind::kSet : EntryKind::kErase;
     Entry* entry = pool.make(kind, store::kMainTable, row.key, row.value, store::kNoExpiry);
     if (entry == nullptr) {
-      discard_write(engine, write);
+      engine.path().release(write);
       return nullptr;
     }
     rows->rows[rows->count++] = entry;
@@ -89,16 +89,6 @@ Entry* build(Engine& engine, const WriteBatch& batch) {
 }
 
 }  // namespace
-
-void discard_write(Engine& engine, Entry* write) noexcept {
-  entry::EntryPool& pool = engine.cache().pool();
-  if (write->kind == EntryKind::kBatch) {
-    BatchRows* batch = write->word<BatchRows>();
-    for (std::size_t index = 0; index < batch->count; ++index) pool.release(batch->rows[index]);
-    std::free(batch);
-  }
-  pool.release(write);
-}
 
 WriteOperation make_write(EngineHandle handle, EntryKind kind, std::string_view key, std::string_view value,
                           WriteOptions options) {
@@ -141,7 +131,7 @@ WriteOperation make_write(EngineHandle handle, const WriteBatch& batch, WriteOpt
   if (write == nullptr) return refuse(std::move(handle), absl::StatusCode::kResourceExhausted, kNoMemory);
   // Entries take more than their keys and values: with many small rows that can exceed the whole budget.
   if (flush::WritePath::footprint(*write) > limits.unapplied_bytes) {
-    discard_write(*engine, write);
+    engine->path().release(write);
     return refuse(std::move(handle), absl::StatusCode::kInvalidArgument,
                   "the batch takes more memory than Options::unapplied_bytes: it would wait for ever");
   }

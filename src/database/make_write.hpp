@@ -15,7 +15,4 @@ namespace dictsqlite::detail {
                                         std::string_view value, WriteOptions options);
 [[nodiscard]] WriteOperation make_write(EngineHandle engine, const WriteBatch& batch, WriteOptions options);
 
-/// Frees a write that was never accepted.
-void discard_write(Engine& engine, entry::Entry* write) noexcept;
-
 }  // namespace dictsqlite::detail

@@ -13,7 +13,7 @@ using entry::Entry;
 using flush::AcceptOutcome;
 
 WriteOperation::~WriteOperation() {
-  if (entry_ != nullptr) detail::discard_write(*engine(), static_cast<Entry*>(entry_));
+  if (entry_ != nullptr) engine()->path().release(static_cast<Entry*>(entry_));
 }
 
 bool WriteOperation::try_now() noexcept {

@@ -106,7 +106,6 @@ class Flusher {
   // One look around. True if something was done and another look is due.
   bool step();
   void drain();
-  void release_write(entry::Entry* write) noexcept;
   void admit_parked();
   bool admit_first_parked(detail::Completion* completion);
   void complete_waiters();

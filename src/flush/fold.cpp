@@ -10,6 +10,9 @@ namespace dictsqlite::flush {
 
 namespace {
 
+// Entries were written by other threads a while ago: each is fetched so many entries before it is looked at.
+constexpr std::size_t kAhead = 8;
+
 std::uint64_t key_prefix(std::string_view key) noexcept {
   std::uint64_t word = 0;
   std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
@@ -22,21 +25,23 @@ bool same_key(const entry::Entry& a, const entry::Entry& b) noexcept {
 
 }  // namespace
 
-void Fold::add(entry::Entry* entry) { items_.push_back({key_prefix(entry->key()), entry}); }
+void Fold::add(entry::Entry* entry) { items_.push_back({key_prefix(entry->key()), entry, entry->table_id}); }
 
 std::span<const store::RowWrite> Fold::rows(std::span<entry::Entry* const> writes) {
   items_.clear();
   rows_.clear();
-  for (entry::Entry* write : writes) {
+  for (std::size_t index = 0; index < writes.size(); ++index) {
+    if (index + kAhead < writes.size()) __builtin_prefetch(writes[index + kAhead]);
+    entry::Entry* const write = writes[index];
     if (write->kind == entry::EntryKind::kBatch) {
       const BatchRows& batch = *write->word<BatchRows>();
-      for (std::size_t index = 0; index < batch.count; ++index) add(batch.rows[index]);
+      for (std::size_t row = 0; row < batch.count; ++row) add(batch.rows[row]);
     } else {
       add(write);
     }
   }
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
-    if (a.entry->table_id != b.entry->table_id) return a.entry->table_id < b.entry->table_id;
+    if (a.table_id != b.table_id) return a.table_id < b.table_id;
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
     const int order = a.entry->key().compare(b.entry->key());
     if (order != 0) return order < 0;
@@ -44,6 +49,7 @@ std::span<const store::RowWrite> Fold::rows(std::span<entry::Entry* const> write
   });
   rows_.reserve(items_.size());
   for (std::size_t index = 0; index < items_.size(); ++index) {
+    if (index + kAhead < items_.size()) __builtin_prefetch(items_[index + kAhead].entry);
     const entry::Entry& entry = *items_[index].entry;
     const bool newest = index + 1 == items_.size() || items_[index].prefix != items_[index + 1].prefix ||
                         !same_key(entry, *items_[index + 1].entry);

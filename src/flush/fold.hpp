@@ -18,9 +18,11 @@ class Fold {
   [[nodiscard]] std::span<const store::RowWrite> rows(std::span<entry::Entry* const> writes);
 
  private:
+  // What decides most comparisons, so that sorting need not touch the entries.
   struct Item {
-    std::uint64_t prefix;  // the key's first 8 bytes as a big-endian number: decides most comparisons
+    std::uint64_t prefix;  // the key's first 8 bytes as a big-endian number
     entry::Entry* entry;
+    std::uint32_t table_id;
   };
   void add(entry::Entry* entry);
 

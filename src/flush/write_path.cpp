@@ -1,5 +1,7 @@
 #include "flush/write_path.hpp"
 
+#include <cstdlib>
+
 namespace dictsqlite::flush {
 
 using entry::Entry;
@@ -9,6 +11,16 @@ using entry::EntryPool;
 std::size_t WritePath::footprint(const Entry& entry) noexcept {
   if (entry.kind == EntryKind::kBatch) return entry.word<BatchRows>()->footprint;
   return EntryPool::footprint(entry);
+}
+
+void WritePath::release(Entry* write) noexcept {
+  EntryPool& pool = cache_.pool();
+  if (write->kind == EntryKind::kBatch) {
+    BatchRows* const batch = write->word<BatchRows>();
+    for (std::size_t index = 0; index < batch->count; ++index) pool.release(batch->rows[index]);
+    std::free(batch);
+  }
+  pool.release(write);
 }
 
 Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {

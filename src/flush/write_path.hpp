@@ -79,6 +79,9 @@ class WritePath {
   /// The same for the first of the parked writes, by the flusher.
   [[nodiscard]] Accepted try_accept_parked(entry::Entry* entry) noexcept;
 
+  /// Gives up the pipeline's reference of a write, of a batch those of its rows as well.
+  void release(entry::Entry* write) noexcept;
+
   /// Bytes the write takes from the budget of unapplied ones.
   [[nodiscard]] static std::size_t footprint(const entry::Entry& entry) noexcept;
 

@@ -14,10 +14,10 @@ using entry::Entry;
 using entry::EntryKind;
 
 // Rings when stripe and guard are given back: who is woken may want the one, and a system call takes its time.
-MissOutcome Flights::miss(const Table::Key& key, Completion* completion) noexcept {
+MissOutcome Flights::miss(const Table::Key& key, Completion* completion, Tell tell) noexcept {
   const Taken taken = take(key, completion);
   if (taken == Taken::kReady) return MissOutcome::kReady;
-  if (taken == Taken::kQueued) doorbell_.ring();
+  if (taken == Taken::kQueued && tell == Tell::kAtOnce) tell_loader();
   return MissOutcome::kSuspended;
 }
 

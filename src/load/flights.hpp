@@ -44,13 +44,21 @@ enum class MissOutcome : std::uint8_t {
   kReady,      // its outcome is set; it stays the caller's
 };
 
+// Who tells the loader of a new flight.
+enum class Tell : std::uint8_t {
+  kAtOnce,   // the miss itself
+  kByCaller  // the caller, by tell_loader(), after a group of them: they are then one query
+};
+
 class Flights {
  public:
   Flights(cache::Cache& cache, const base::Watermark& applied, std::size_t flights_max, io::Doorbell& doorbell)
       : cache_(cache), applied_(applied), flights_max_(flights_max), doorbell_(doorbell) {}
 
   /// Reads a key that was not in the table a moment ago. kResourceExhausted in the outcome if memory is short.
-  [[nodiscard]] MissOutcome miss(const cache::Table::Key& key, detail::Completion* completion) noexcept;
+  [[nodiscard]] MissOutcome miss(const cache::Table::Key& key, detail::Completion* completion,
+                                 Tell tell = Tell::kAtOnce) noexcept;
+  void tell_loader() noexcept { doorbell_.ring(); }
 
   [[nodiscard]] bool has_queued() const noexcept { return queued_.load(std::memory_order_seq_cst) != nullptr; }  // (L2)
   [[nodiscard]] bool has_parked() const noexcept { return parked_count_.load(std::memory_order_seq_cst) != 0; }  // (L2)

@@ -25,6 +25,18 @@ constexpr std::size_t kRowsBetween = 256;
 constexpr std::uint64_t kFrameHeaderBytes = 24;
 constexpr std::uint64_t kLogHeaderBytes = 32;
 
+// Rows are fetched into the processor's cache so many rows before SQLite copies them; of long values the beginning.
+constexpr std::size_t kRowsAhead = 3;
+constexpr std::size_t kFetchBytesMax = 256;
+constexpr std::size_t kFetchStep = 64;
+
+void prefetch(const RowWrite& row) noexcept {
+  __builtin_prefetch(row.key.data());
+  const std::size_t bytes = std::min(row.value.size(), kFetchBytesMax);
+  for (std::size_t offset = 0; offset < bytes; offset += kFetchStep) __builtin_prefetch(row.value.data() + offset);
+  if (bytes != 0) __builtin_prefetch(row.value.data() + bytes - 1);
+}
+
 constexpr bool done(int code) noexcept { return code == SQLITE_DONE || code == SQLITE_ROW; }
 
 }  // namespace
@@ -184,6 +196,7 @@ absl::Status SqliteWriter::apply(std::span<const RowWrite> rows, std::uint64_t l
 
 int SqliteWriter::write_rows(std::span<const RowWrite> rows, absl::FunctionRef<void()> between) noexcept {
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kRowsAhead < rows.size()) prefetch(rows[i + kRowsAhead]);
     if (i % kRowsBetween == kRowsBetween - 1) between();
     const int code = write_row(rows[i]);
     if (!done(code)) return code;
