@@ -40,7 +40,8 @@ Task<void> get_one(Database& database, std::string_view key) {
 Task<void> get_many(Database& database, const Keys& keys, std::size_t first, Latencies& latencies) {
   for (std::uint32_t& latency : latencies) {
     const Clock::time_point before = Clock::now();
-    co_await get_one(database, keys[first++]);
+    co_await get_one(database, keys[first]);
+    ++first;
     latency = static_cast<std::uint32_t>(std::chrono::nanoseconds(Clock::now() - before).count());
   }
 }
