@@ -42,7 +42,7 @@ Time now() {
 
 // The bytes that stand for a unique value: its number, again and again, as long as the number says.
 std::string encode(std::uint64_t value) {
-  const std::size_t words = 1500 + value * 0x9E3779B97F4A7C15u % 1500;
+  const std::size_t words = 1900 + value * 0x9E3779B97F4A7C15u % 1900;
   std::string bytes(words * sizeof value, '\0');
   for (std::size_t word = 0; word < words; ++word)
     std::memcpy(bytes.data() + word * sizeof value, &value, sizeof value);
