@@ -10,8 +10,8 @@ namespace dictsqlite {
 enum class EventKind : std::uint8_t {
   kIoBackendFallback,  ///< io_uring was refused; the threads backend serves instead
   kFailed,             ///< a write or sync failed; writes are refused until the database is reopened
-  kDiskFull,           ///< a transaction found no space; it is retried
-  kDiskFullOver,       ///< space came back; everything that waited has been written
+  kDiskFull,           ///< a transaction, or the copying of the log, found no space; it is retried
+  kDiskFullOver,       ///< space came back; everything that waited is being written
   kCheckpointBlocked,  ///< a reader keeps the write-ahead log from being emptied
   kClosedWithLoss,     ///< the destructor gave up after Options::close_timeout; the message counts what was lost
 };

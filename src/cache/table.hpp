@@ -179,7 +179,9 @@ class BasicTable {
       }
     }
     remove(hash, pending);  // it may hang in the chain, where nothing can be swapped: delivered, not cached
-    reclaimer_.retire(fill);
+    // Nobody saw it through us, so it need not wait for readers; and it must not: another flight of the key may have
+    // put the same entry into the table, and an entry is retired once.
+    pool_.release(fill);
     return false;
   }
 

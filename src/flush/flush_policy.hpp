@@ -51,9 +51,10 @@ struct FlushPolicy {
   }
 
   /// Nothing more is put into the log before a checkpoint, lest writers that never pause let it grow without end.
-  /// After one that a reader was in the way of, again when the log has grown by a quarter.
+  /// After one that a reader was in the way of, again when the log has grown by a quarter. Not while closing: what is
+  /// left to write is little, and the log may have room where the database file finds none.
   [[nodiscard]] bool log_is_full(const FlushView& view) const noexcept {
-    return log_has_grown(view) && view.now >= view.retry_after;
+    return !view.closing && log_has_grown(view) && view.now >= view.retry_after;
   }
 
   /// When the log is full, or when nothing has happened for a flush interval. A sync in flight comes to its end first.
@@ -68,7 +69,7 @@ struct FlushPolicy {
   [[nodiscard]] base::Instant next_look(const FlushView& view) const noexcept {
     base::Instant next = base::kNever;
     if (log_is_full(view)) return view.sync_in_flight ? next : view.now;
-    if (log_has_grown(view)) next = view.retry_after;
+    if (log_has_grown(view) && view.now < view.retry_after) next = view.retry_after;
     if (view.waiting_rows > 0) {
       if (view.now < view.retry_after) next = std::min(next, view.retry_after);
       if (mode != PersistMode::kLazy)

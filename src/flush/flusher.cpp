@@ -118,12 +118,14 @@ bool Flusher::step() {
   if (config_.memory_only || failure_.failed()) return false;
 
   const FlushView look = view();
-  if (config_.policy.should_apply(look)) {
-    apply();
-    return true;
-  }
+  // Starting a sync takes no time, and the next transaction is built while it runs; the other way round it would never
+  // start under writers that never pause.
   if (config_.policy.should_sync(look)) {
     start_sync();
+    return true;
+  }
+  if (config_.policy.should_apply(look)) {
+    apply();
     return true;
   }
   if (config_.policy.should_checkpoint(look)) {
@@ -157,12 +159,26 @@ void Flusher::drain() {
 }
 
 void Flusher::admit_parked() {
-  if (path_.parked().is_paused()) return;
+  if (path_.parked().is_paused()) {
+    parked_seen_ = path_.parked().count();  // resume() rings
+    return;
+  }
   const task::ResumeThread::WakeOnce wake_once(resume_);
   while (Completion* completion = path_.parked().front()) {
     if (!admit_first_parked(completion)) break;
   }
   parked_seen_ = path_.parked().count();
+}
+
+// Nobody will look again: whoever still waits for room is told, without a try that might find none.
+void Flusher::refuse_parked() {
+  while (Completion* completion = path_.parked().front()) {
+    path_.parked().pop_front();
+    path_.release(static_cast<Entry*>(std::exchange(completion->subject, nullptr)));
+    detail::complete(
+        completion, absl::StatusCode::kAborted,
+        failure_.failed() ? "not written: " + failure_.sentence() : "not written: the database was closed");
+  }
 }
 
 bool Flusher::admit_first_parked(Completion* completion) {
@@ -394,7 +410,7 @@ void Flusher::finish() {
   waiters_.take_last();
   if (!status.ok() && failure_.set(status)) path_.ring().fail();
   complete_waiters();
-  admit_parked();
+  refuse_parked();
   // Whoever asked to close hears last.
   answer_closers(status);
 }

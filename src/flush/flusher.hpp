@@ -107,6 +107,7 @@ class Flusher {
   bool step();
   void drain();
   void admit_parked();
+  void refuse_parked();
   bool admit_first_parked(detail::Completion* completion);
   void complete_waiters();
   void apply();

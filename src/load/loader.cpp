@@ -142,9 +142,10 @@ void Loader::load_group(std::span<Flight* const> flights) {
   for (Flight* flight : flights) {
     if (flight->loaded != nullptr) continue;
     const auto first = std::lower_bound(firsts_.begin(), firsts_.end(), flight, key_less);
-    if (first == firsts_.end() || *first == flight || (*first)->loaded == nullptr) continue;
+    if (first == firsts_.end() || *first == flight) continue;
+    flight->error = (*first)->error;
     flight->loaded = (*first)->loaded;
-    entry::EntryPool::retain(*flight->loaded);
+    if (flight->loaded != nullptr) entry::EntryPool::retain(*flight->loaded);
   }
   finish(flights);
 }
@@ -300,6 +301,12 @@ bool Loader::nothing_queued() const noexcept {
          !stopping_.load(std::memory_order_seq_cst);
 }
 
+bool Loader::any_dropped() const noexcept {
+  return std::any_of(scans_.begin(), scans_.end(), [](const OpenScan& scan) {
+    return scan.session->dropped.load(std::memory_order_seq_cst);  // (L4)
+  });
+}
+
 void Loader::sleep() {
   if (config_.poll_time > base::Nanoseconds::zero()) {
     const base::Instant end = clock_.now() + config_.poll_time;
@@ -312,9 +319,10 @@ void Loader::sleep() {
   }
   base::Instant deadline = base::kNever;
   for (const OpenScan& scan : scans_) deadline = std::min(deadline, scan.opened + config_.scan_time_max);
-  if (flights_.has_parked()) deadline = std::min(deadline, clock_.now() + kParkedRetry);
   doorbell_.park(io::Doorbell::kNoTicket);
-  if (nothing_queued()) parker_.park_until(deadline);
+  // After it, as everything that others do before they ring: whoever came before would not have woken us.
+  if (flights_.has_parked()) deadline = std::min(deadline, clock_.now() + kParkedRetry);
+  if (nothing_queued() && !any_dropped()) parker_.park_until(deadline);
   doorbell_.unpark();
 }
 

@@ -96,6 +96,7 @@ class Loader {
   void end_scan(std::size_t index);
 
   [[nodiscard]] bool nothing_queued() const noexcept;
+  [[nodiscard]] bool any_dropped() const noexcept;
   void sleep();
 
   const Config config_;

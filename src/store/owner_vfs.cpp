@@ -345,7 +345,12 @@ void OwnerVfs::repair_log(volatile void* index) noexcept {
   int code = log_->io().xFileSize(log_->below(), &log_bytes);
   found_log_ = log_bytes > 0;
   if (code == SQLITE_OK && found_log_) code = rewrite_log(*log_->below());
-  if (code != SQLITE_OK) return refuse(Ownership::kFailed, code, last_errno(*log_->below()));
+  if (code != SQLITE_OK) {
+    const int error = last_errno(*log_->below());
+    if (code != SQLITE_FULL && code != SQLITE_NOMEM && !is_no_space(error))
+      guard_.fail("recovery", "-wal", code, error);
+    return refuse(Ownership::kFailed, code, error);
+  }
   if (found_log_ && index != nullptr) forget_log_index(index);
 }
 

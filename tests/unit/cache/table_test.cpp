@@ -296,6 +296,21 @@ TEST_F(TableTest, LetsAWriteReplaceALoadUnderWayAndRefusesItsFill) {
   pool.release(entry);
 }
 
+// Two flights of a key may bring the same entry; retired here, it could be retired again by whoever replaces it there.
+TEST_F(TableTest, AFillThatCameTooLateIsGivenBackAtOnce) {
+  Entry* const entry = place(key("key"));
+  set(key("key"), "written", 8);
+  EXPECT_EQ(look(key("key")), "written");
+  Entry* const shared = make(EntryKind::kSet, "key", "loaded", 7);
+  EntryPool::retain(*shared);
+  EXPECT_FALSE(table.fill(1, entry, shared));
+  EXPECT_EQ(shared->references.load(std::memory_order_relaxed), 1u);
+  pool.release(shared);
+  EXPECT_EQ(look(key("key")), "written");
+  EXPECT_EQ(take_copies("key"), 1u);
+  pool.release(entry);
+}
+
 TEST_F(TableTest, RefusesAFillAfterTheWriteWasAppliedAndEvicted) {
   Entry* const entry = place(key("key"));
   set(key("key"), "written", 8);

@@ -184,6 +184,21 @@ TEST_P(Faults, ACloseWaitsForSpace) {
   EXPECT_EQ(reopened().at("a"), "1");
 }
 
+// The log still has space, and takes what is left.
+TEST_P(Faults, ACloseWritesTheRestAlthoughTheLogCannotBeCopied) {
+  options_.wal_bytes = 64 << 10;
+  {
+    Database database = open();
+    vfs_.inject({FaultFile::kDatabase, FaultCall::kWrite, ENOSPC});
+    ASSERT_EQ(database.set("a", std::string(100'000, 'v'), durable()).code(), Code::kOk);
+    events_.wait_for(EventKind::kDiskFull);
+    ASSERT_EQ(database.set("b", "2").code(), Code::kOk);
+    EXPECT_EQ(database.close().code(), Code::kUnavailable) << "the log stays: the database file is short of it";
+  }
+  vfs_.clear();
+  EXPECT_EQ(reopened().at("b"), "2");
+}
+
 TEST_P(Faults, ADestructorGivesUpAfterItsTimeAndReportsTheLoss) {
   options_.close_timeout = std::chrono::milliseconds(0);
   {

@@ -215,10 +215,20 @@ TEST(FlushPolicyLog, TakesNothingMoreWhileItIsFull) {
   view.oldest_waiting = kNow - kInterval;
   view.unsynced = true;
   view.asked_to_sync = true;
-  for (const auto reason : kReasonsAtOnce) view.*reason = true;
+  view.asked_to_apply = true;
+  view.under_pressure = true;
   EXPECT_TRUE(kWriteBehind.should_checkpoint(view));
   EXPECT_FALSE(kWriteBehind.should_apply(view));
   EXPECT_FALSE(kWriteBehind.should_sync(view));
+}
+
+// The log may have room where the database file finds none: a close must not wait for the checkpoint.
+TEST(FlushPolicyLog, TakesTheRestWhileClosingHoweverFullItIs) {
+  FlushView view = view_with_full_log();
+  view.waiting_rows = 1;
+  view.closing = true;
+  EXPECT_FALSE(kWriteBehind.log_is_full(view));
+  EXPECT_TRUE(kWriteBehind.should_apply(view));
 }
 
 TEST(FlushPolicyLog, IsCheckpointedAfterTheSyncInFlight) {
