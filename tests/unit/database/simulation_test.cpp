@@ -178,7 +178,7 @@ std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
 
 TEST(Simulation, TheSameSeedGivesTheSameRun) {
   const std::vector<std::uint8_t> first = run(1, 100);
-  EXPECT_GT(first.size(), 1000U);
+  EXPECT_GT(first.size(), 200U) << "turns, so that there is something to repeat";
   EXPECT_EQ(run(1, 100), first);
 }
 
