@@ -109,6 +109,16 @@ TEST_F(FailureMarkTest, ReadersAreWelcomeOnceItIsGone) {
   EXPECT_EQ(reader_.query(kCount), "101");
 }
 
+TEST_F(FailureMarkTest, IsLeftByARecoveryThatFailsItself) {
+  { ASSERT_TRUE(apply_sets(*open_store(options()), rows_, 100).ok()); }
+  ASSERT_EQ(mode_of(mark()), 0U);
+  vfs_.inject({FaultFile::kLog, FaultCall::kSync, EIO, 0, 1});
+  EXPECT_EQ(SqliteStore::open(options()).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(mode_of(mark()), 0600U);
+  vfs_.clear();
+  EXPECT_EQ(all_rows(*open_store(options())), rows_);
+}
+
 TEST_F(FailureMarkTest, StaysWhenRecoveryFailsAgain) {
   live_and_fail();
   vfs_.inject({FaultFile::kLog, FaultCall::kSync, EIO, 0, 1});

@@ -10,7 +10,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -149,6 +152,53 @@ TEST(ResumeThreadDeathTest, BlockingOnItAborts) {
         thread.stop();
       },
       "blocking call");
+}
+
+// The system's threads, counting.
+class CountingHost final : public ThreadHost {
+ public:
+  bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, base::Instant deadline) noexcept override {
+    waits.fetch_add(1);
+    waits.notify_all();
+    return system_threads().wait(word, expected, deadline);
+  }
+  void wake_one(const std::atomic<std::uint32_t>* word) noexcept override {
+    wakes.fetch_add(1);
+    system_threads().wake_one(word);
+  }
+  void thread_starts(const char* /*name*/) noexcept override {}
+  void thread_refused(const char* /*name*/) noexcept override {}
+  void thread_begins(const char* /*name*/) noexcept override {}
+  void thread_ends(const char* /*name*/) noexcept override {}
+  void joins(const char* /*name*/) noexcept override {}
+
+  std::atomic<int> waits{0};
+  std::atomic<int> wakes{0};
+};
+
+TEST(ResumeThread, IsWokenOnceForAGroupAndNotBeforeItsEnd) {
+  struct Count : Work {
+    std::atomic<int>* ran;
+  };
+  CountingHost host;
+  std::atomic<int> ran{0};
+  std::array<Count, 3> works{};
+  for (Count& work : works) {
+    work.ran = &ran;
+    work.run = [](Work* self) noexcept { static_cast<Count*>(self)->ran->fetch_add(1); };
+  }
+  ResumeThread thread(std::chrono::nanoseconds(0), host);
+  ASSERT_TRUE(thread.start().ok());
+  host.waits.wait(0);  // then it sleeps, or is about to
+  {
+    const ResumeThread::WakeOnce wake_once(thread);
+    for (Count& work : works) thread.executor()(&work);
+    EXPECT_EQ(host.wakes.load(), 0);
+    EXPECT_EQ(ran.load(), 0);
+  }
+  EXPECT_EQ(host.wakes.load(), 1);
+  thread.stop();
+  EXPECT_EQ(ran.load(), 3);
 }
 
 }  // namespace
