@@ -6,14 +6,26 @@
 //   (B1) batch: active += 1         before  (B2) batch: look at holds
 //   (B3) reader: holds += 1         before  (B4) reader: look at active
 // All seq_cst: a batch that did not see the hold is seen by the reader, who waits for it to end.
+//
+//   (B5) batch: generation += 1     before  (B6) batch: active -= 1
+//   (B4) reader: look at active     before  (B7) reader: look at generation
+// All seq_cst: a batch that was inside between two looks is seen by the second one as active, or it had left before and
+// then its generation is seen. The other way round it could leave between the two halves of a look, and be seen by
+// neither.
 #pragma once
+
+#include "base/atomics.hpp"
 
 #include <atomic>
 #include <cstdint>
 
 namespace dictsqlite::ring {
 
-class BatchGate {
+template <class Atomics = base::StdAtomics>
+class BasicBatchGate {
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
  public:
   // --- batches ---
 
@@ -26,8 +38,8 @@ class BatchGate {
   }
   /// The batch is wholly installed, or was not installed at all.
   void leave() noexcept {
-    generation_.fetch_add(1, std::memory_order_seq_cst);
-    active_.fetch_sub(1, std::memory_order_seq_cst);
+    generation_.fetch_add(1, std::memory_order_seq_cst);  // (B5)
+    active_.fetch_sub(1, std::memory_order_seq_cst);      // (B6)
   }
 
   // --- readers ---
@@ -36,17 +48,19 @@ class BatchGate {
 
   /// A number to be compared with a later one: equal and not kBusy means that no batch was installed in between.
   [[nodiscard]] std::uint64_t look() const noexcept {
-    const std::uint64_t generation = generation_.load(std::memory_order_seq_cst);
-    return active_.load(std::memory_order_seq_cst) == 0 ? generation : kBusy;  // (B4)
+    if (active_.load(std::memory_order_seq_cst) != 0) return kBusy;  // (B4)
+    return generation_.load(std::memory_order_seq_cst);              // (B7)
   }
   void hold() noexcept { holds_.fetch_add(1, std::memory_order_seq_cst); }  // (B3)
   /// Whoever takes back the last hold rings the flusher: parked batches may go on.
   [[nodiscard]] bool unhold() noexcept { return holds_.fetch_sub(1, std::memory_order_seq_cst) == 1; }
 
  private:
-  std::atomic<std::uint64_t> active_{0};      // batches between try_enter() and leave(). (B1) (B4)
-  std::atomic<std::uint64_t> generation_{0};  // batches that have left
-  std::atomic<std::uint64_t> holds_{0};       // readers that hold batches back. (B2) (B3)
+  Atomic<std::uint64_t> active_{0};      // batches between try_enter() and leave(). (B1) (B4) (B6)
+  Atomic<std::uint64_t> generation_{0};  // batches that have left. (B5) (B7)
+  Atomic<std::uint64_t> holds_{0};       // readers that hold batches back. (B2) (B3)
 };
+
+using BatchGate = BasicBatchGate<>;
 
 }  // namespace dictsqlite::ring

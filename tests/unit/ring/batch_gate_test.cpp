@@ -1,9 +1,11 @@
 // Goal: a reader whose two looks are equal saw no part of a batch; a held gate lets no batch in. Method: direct calls;
-// writers that change two variables inside the gate while readers validate what they read.
+// batches that come and go between any two accesses of a look; writers that change two variables inside the gate while
+// readers validate what they read.
 #include "ring/batch_gate.hpp"
 
 #include "support/scale.hpp"
 #include "support/start_line.hpp"
+#include "support/steps.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,6 +18,8 @@ namespace {
 
 using testing_support::scaled;
 using testing_support::StartLine;
+using testing_support::StepAtomics;
+using testing_support::Steps;
 
 TEST(BatchGate, LooksTheSameWhileNothingHappens) {
   const BatchGate gate;
@@ -55,6 +59,45 @@ TEST(BatchGate, TurnsBatchesAwayWhileAReaderHoldsIt) {
   EXPECT_TRUE(gate.unhold()) << "the last one: parked batches may go on";
   EXPECT_TRUE(gate.try_enter());
   gate.leave();
+}
+
+TEST(BatchGateSteps, ABatchThatLeavesDuringTheSecondLookIsNoticed) {
+  for (std::size_t step = 0;; ++step) {
+    BasicBatchGate<StepAtomics> gate;
+    const std::uint64_t before = gate.look();
+    ASSERT_TRUE(gate.try_enter());  // half installed, and read
+    std::uint64_t after = before;
+    if (!Steps::run(
+            step, [&] { after = gate.look(); }, [&] { gate.leave(); }))
+      break;
+    EXPECT_NE(after, before) << "left before access " << step;
+  }
+}
+
+TEST(BatchGateSteps, ALookDuringWhichABatchLeavesStepByStepIsNoticed) {
+  for (std::size_t step = 0;; ++step) {
+    BasicBatchGate<StepAtomics> gate;
+    const std::uint64_t before = gate.look();
+    ASSERT_TRUE(gate.try_enter());
+    std::uint64_t during = before;
+    if (!Steps::run(
+            step, [&] { gate.leave(); }, [&] { during = gate.look(); }))
+      break;
+    EXPECT_NE(during, before) << "looked before access " << step << " of leaving";
+  }
+}
+
+TEST(BatchGateSteps, ABatchThatEntersDuringTheFirstLookIsNoticedByTheSecond) {
+  for (std::size_t step = 0;; ++step) {
+    BasicBatchGate<StepAtomics> gate;
+    std::uint64_t before = BatchGate::kBusy;
+    if (!Steps::run(
+            step, [&] { before = gate.look(); }, [&] { ASSERT_TRUE(gate.try_enter()); }))
+      break;
+    EXPECT_EQ(gate.look(), BatchGate::kBusy) << "entered before access " << step;
+    gate.leave();
+    EXPECT_NE(gate.look(), before) << "entered before access " << step;
+  }
 }
 
 TEST(BatchGateStress, AReadThatWasValidatedOrHeldIsNeverTorn) {
