@@ -70,10 +70,11 @@ PlainSqlite::PlainSqlite(const PlainOptions& options) : options_(options) {
   if (sqlite3_open_v2(options.path.c_str(), &database_, flags, nullptr) != SQLITE_OK) {
     die(options.path, sqlite3_errmsg(database_));
   }
-  execute(database_, absl::StrCat("PRAGMA page_size=", options.page_bytes,
-                                  ";PRAGMA journal_mode=WAL;PRAGMA cache_size=-", options.cache_bytes / 1024,
-                                  ";PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;PRAGMA wal_autocheckpoint=0;",
-                                  "PRAGMA synchronous=", options.sync_each_commit ? "FULL" : "NORMAL"));
+  execute(database_,
+          absl::StrCat("PRAGMA page_size=", options.page_bytes, ";PRAGMA journal_mode=WAL;PRAGMA cache_size=-",
+                       options.cache_bytes / 1024, ";PRAGMA mmap_size=", options.mmap_bytes,
+                       ";PRAGMA temp_store=MEMORY;PRAGMA wal_autocheckpoint=0;PRAGMA synchronous=",
+                       options.sync_each_commit ? "FULL" : "NORMAL"));
   execute(database_,
           "CREATE TABLE IF NOT EXISTS main(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, "
           "expires_at INTEGER NOT NULL DEFAULT 0)");

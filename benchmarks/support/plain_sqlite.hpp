@@ -39,6 +39,7 @@ struct PlainOptions {
   std::string path;
   std::uint32_t page_bytes = 4096;
   std::size_t cache_bytes = 32u << 20;
+  std::size_t mmap_bytes = 0;
   std::size_t wal_bytes = 64u << 20;  // a commit that leaves a larger log is followed by a checkpoint
   bool sync_each_commit = false;      // synchronous=FULL rather than NORMAL
 };

@@ -41,6 +41,7 @@ flush::Flusher::Config Engine::flusher_config(const Options& options, const Surr
   store.page_bytes = options.page_bytes;
   store.writer_cache_bytes = options.writer_cache_bytes;
   store.reader_cache_bytes = options.reader_cache_bytes;
+  store.reader_map_bytes = options.reader_map_bytes;
   store.key_bytes_max = options.key_bytes_max;
   store.value_bytes_max = options.value_bytes_max;
   store.log_bytes_kept = options.wal_bytes * 2;

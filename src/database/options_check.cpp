@@ -71,6 +71,7 @@ absl::Status check_options(const Options& options) {
       {"page_bytes", options.page_bytes, 512, 65'536},
       {"writer_cache_bytes", options.writer_cache_bytes, 64u << 10, 4 * kGiB},
       {"reader_cache_bytes", options.reader_cache_bytes, 64u << 10, 4 * kGiB},
+      {"reader_map_bytes", options.reader_map_bytes, 0, 1024 * kGiB},
       {"wal_bytes", options.wal_bytes, 64u << 10, 64 * kGiB},
       {"scan_time_max (ms)", count_of(options.scan_time_max), 10, kHourMs},
       {"scans_max", options.scans_max, 1, 1024},

@@ -4,8 +4,6 @@
 #include "store/sqlite_error.hpp"
 #include "store/wal_repair.hpp"
 
-#include <absl/strings/str_cat.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <new>
@@ -49,12 +47,10 @@ struct OwnerVfs::Methods {
   static const sqlite3_io_methods kFile;
   static const sqlite3_io_methods kDatabaseFile;  // with shared memory
 
-  static OwnerVfs& of(sqlite3_vfs* vfs) noexcept { return *static_cast<OwnerVfs*>(vfs->pAppData); }
-
   // --- the file system ---
 
   static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* out, int flags, int* flags_out) {
-    OwnerVfs& owner = of(vfs);
+    OwnerVfs& owner = self<OwnerVfs>(vfs);
     File& file = *new (out) File{};
     file.owner = &owner;
     file.role = Role::kOther;
@@ -74,34 +70,6 @@ struct OwnerVfs::Methods {
     if (file.role == Role::kLog) owner.log_ = &file;
     file.base.pMethods = file.role == Role::kDatabase ? &kDatabaseFile : &kFile;
     return SQLITE_OK;
-  }
-  static int remove(sqlite3_vfs* vfs, const char* name, int sync_directory) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xDelete(&below, name, sync_directory);
-  }
-  static int access(sqlite3_vfs* vfs, const char* name, int flags, int* out) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xAccess(&below, name, flags, out);
-  }
-  static int full_pathname(sqlite3_vfs* vfs, const char* name, int bytes, char* out) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xFullPathname(&below, name, bytes, out);
-  }
-  static int randomness(sqlite3_vfs* vfs, int bytes, char* out) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xRandomness(&below, bytes, out);
-  }
-  static int sleep(sqlite3_vfs* vfs, int microseconds) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xSleep(&below, microseconds);
-  }
-  static int current_time(sqlite3_vfs* vfs, double* out) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xCurrentTime(&below, out);
-  }
-  static int last_error(sqlite3_vfs* vfs, int bytes, char* out) {
-    sqlite3_vfs& below = of(vfs).below_;
-    return below.xGetLastError == nullptr ? 0 : below.xGetLastError(&below, bytes, out);
   }
 
   // --- what the guard watches ---
@@ -285,27 +253,7 @@ const sqlite3_io_methods OwnerVfs::Methods::kFile = {
 };
 
 OwnerVfs::OwnerVfs(sqlite3_vfs& below, WriteGuard& guard)
-    : below_(below),
-      guard_(guard),
-      name_(absl::StrCat("dictsqlite-", absl::Hex(reinterpret_cast<std::uintptr_t>(this)))) {
-  vfs_.iVersion = 1;
-  vfs_.szOsFile = static_cast<int>(File::below_offset()) + below.szOsFile;
-  vfs_.mxPathname = below.mxPathname;
-  vfs_.zName = name_.c_str();
-  vfs_.pAppData = this;
-  vfs_.xOpen = Methods::open;
-  vfs_.xDelete = Methods::remove;
-  vfs_.xAccess = Methods::access;
-  vfs_.xFullPathname = Methods::full_pathname;
-  vfs_.xRandomness = Methods::randomness;
-  vfs_.xSleep = Methods::sleep;
-  vfs_.xCurrentTime = Methods::current_time;
-  vfs_.xGetLastError = Methods::last_error;
-}
-
-OwnerVfs::Registration::Registration(OwnerVfs& vfs) noexcept : vfs_(vfs), code_(sqlite3_vfs_register(&vfs.vfs_, 0)) {}
-
-OwnerVfs::Registration::~Registration() { static_cast<void>(sqlite3_vfs_unregister(&vfs_.vfs_)); }
+    : VfsLayer(below, File::below_offset() + static_cast<std::size_t>(below.szOsFile), Methods::open), guard_(guard) {}
 
 absl::Status OwnerVfs::sync_log() {
   DICTSQLITE_ASSERT(log_ != nullptr, "the log is open while the connection is");

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "store/log_buffer.hpp"
+#include "store/vfs_layer.hpp"
 #include "store/write_guard.hpp"
 
 #include <absl/status/status.h>
@@ -20,32 +21,14 @@
 #include <sqlite3.h>
 
 #include <cstdint>
-#include <string>
 
 namespace dictsqlite::store {
 
 /// Thread-safety: one thread at a time, the writer's.
-/// Ownership:     `below` and `guard` must outlive it; it must outlive the connection opened through it.
-class OwnerVfs {
+/// Ownership:     `guard` must outlive it; see also VfsLayer.
+class OwnerVfs : public VfsLayer {
  public:
   OwnerVfs(sqlite3_vfs& below, WriteGuard& guard);
-  OwnerVfs(const OwnerVfs&) = delete;
-  OwnerVfs& operator=(const OwnerVfs&) = delete;
-
-  /// SQLite finds a VFS by its name; only while a connection is being opened is it known by one.
-  class Registration {
-   public:
-    explicit Registration(OwnerVfs& vfs) noexcept;
-    ~Registration();
-    Registration(const Registration&) = delete;
-    Registration& operator=(const Registration&) = delete;
-    [[nodiscard]] bool ok() const noexcept { return code_ == SQLITE_OK; }
-
-   private:
-    OwnerVfs& vfs_;
-    int code_;
-  };
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   enum class Ownership : std::uint8_t {
     kNotTried,  // SQLite has not opened the WAL index yet
@@ -97,10 +80,7 @@ class OwnerVfs {
   void refuse(Ownership ownership, int code, int error) noexcept;
   void release(File& database) noexcept;
 
-  sqlite3_vfs& below_;
   WriteGuard& guard_;
-  std::string name_;
-  sqlite3_vfs vfs_{};
   File* log_ = nullptr;
   LogBuffer buffer_;
   bool committing_ = false;

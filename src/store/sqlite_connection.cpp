@@ -114,8 +114,9 @@ void Connection::harden(const ConnectionOptions& options) noexcept {
 
 absl::Status Connection::configure(const ConnectionOptions& options) {
   const std::size_t cache_kib = std::max<std::size_t>(options.cache_bytes / 1024, 64);
-  return execute(absl::StrCat("PRAGMA cache_size=-", cache_kib, ";PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;",
-                              "PRAGMA query_only=", options.access == Access::kReadOnly ? "ON" : "OFF", ";"));
+  return execute(absl::StrCat(
+      "PRAGMA cache_size=-", cache_kib, ";PRAGMA mmap_size=", options.map_bytes,
+      ";PRAGMA temp_store=MEMORY;PRAGMA query_only=", options.access == Access::kReadOnly ? "ON" : "OFF", ";"));
 }
 
 absl::StatusOr<Statement> Connection::prepare(std::string_view sql) {

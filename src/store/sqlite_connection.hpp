@@ -59,6 +59,7 @@ struct ConnectionOptions {
   Access access = Access::kReadOnly;
   std::string vfs_name;           // empty for SQLite's default
   std::size_t cache_bytes = 0;    // of the page cache
+  std::size_t map_bytes = 0;      // of the file that SQLite may ask its VFS to map
   std::size_t row_bytes_max = 0;  // key and value together; SQLite's own limit is set just above it
 };
 

@@ -52,14 +52,21 @@ std::size_t choose_query(std::size_t keys_left) noexcept {
   return query;
 }
 
-absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path,
-                                                                 const ConnectionOptions& options) {
-  absl::StatusOr<Connection> connection = Connection::open(path, options);
-  if (!connection.ok()) return connection.status();
-  sqlite3_busy_timeout(connection->handle(), kBusyMilliseconds);
-  absl::Status status = connection->configure(options);
+absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(sqlite3_vfs& below, const std::string& path,
+                                                                 ConnectionOptions options, std::size_t map_bytes) {
+  std::unique_ptr<SqliteReader> reader(new SqliteReader(below, map_bytes));
+  options.vfs_name = reader->vfs_.name();
+  {
+    const VfsLayer::Registration registration(reader->vfs_);
+    if (!registration.ok()) return absl::ResourceExhaustedError("no memory to register a VFS");
+    absl::StatusOr<Connection> connection = Connection::open(path, options);
+    if (!connection.ok()) return connection.status();
+    reader->connection_ = *std::move(connection);
+  }
+  options.map_bytes = reader->vfs_.maps() ? map_bytes : 0;  // else SQLite would map, without our caution
+  sqlite3_busy_timeout(reader->connection_.handle(), kBusyMilliseconds);
+  absl::Status status = reader->connection_.configure(options);
   if (!status.ok()) return status;
-  std::unique_ptr<SqliteReader> reader(new SqliteReader(*std::move(connection)));
   absl::StatusOr<Statement> select = reader->connection_.prepare(kSelectLastSequence);
   if (!select.ok()) return select.status();
   reader->select_last_sequence_ = *std::move(select);

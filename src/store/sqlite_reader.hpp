@@ -1,6 +1,7 @@
 // SqliteReader: loads many keys from one snapshot, by IN (...) queries of a few sizes.
 #pragma once
 
+#include "store/mapped_vfs.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/store.hpp"
 
@@ -26,20 +27,23 @@ inline constexpr std::array<std::size_t, 5> kQuerySizes = {1, 4, 16, 64, 256};
 /// Thread-safety: one thread at a time.
 class SqliteReader final : public StoreReader {
  public:
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteReader>> open(const std::string& path,
-                                                                          const ConnectionOptions& options);
+  /// Over `below`; pages of the file are mapped up to `map_bytes`, see MappedVfs.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteReader>> open(sqlite3_vfs& below, const std::string& path,
+                                                                          ConnectionOptions options,
+                                                                          std::size_t map_bytes);
 
   [[nodiscard]] absl::StatusOr<LoadResult> load(std::uint32_t table_id, std::span<const std::string_view> keys,
                                                 absl::FunctionRef<void(const LoadedRow&)> found) override;
 
  private:
-  explicit SqliteReader(Connection connection) : connection_(std::move(connection)) {}
+  SqliteReader(sqlite3_vfs& below, std::size_t map_bytes) : vfs_(below, map_bytes) {}
 
   [[nodiscard]] absl::StatusOr<std::uint64_t> begin_snapshot();
   [[nodiscard]] absl::Status run_query(std::span<const std::string_view> keys, std::size_t first, std::size_t count,
                                        std::size_t query, absl::FunctionRef<void(const LoadedRow&)> found);
   [[nodiscard]] absl::Status prepare_query(std::size_t query);
 
+  MappedVfs vfs_;
   Connection connection_;
   Statement select_last_sequence_;
   std::array<Statement, kQuerySizes.size()> queries_;

@@ -55,14 +55,18 @@ absl::Status check_kind(const FileFacts& facts, const std::string& path) {
 
 class OpenedStore final : public SqliteStore {
  public:
-  OpenedStore(std::unique_ptr<FileAccess> own_files, std::string path, const SqliteOptions& options,
+  OpenedStore(std::unique_ptr<FileAccess> own_files, sqlite3_vfs& vfs, std::string path, const SqliteOptions& options,
               std::unique_ptr<SqliteWriter> writer)
-      : own_files_(std::move(own_files)), path_(std::move(path)), options_(options), writer_(std::move(writer)) {}
+      : own_files_(std::move(own_files)),
+        vfs_(vfs),
+        path_(std::move(path)),
+        options_(options),
+        writer_(std::move(writer)) {}
 
   StoreWriter& writer() noexcept override { return *writer_; }
 
   absl::StatusOr<std::unique_ptr<StoreReader>> open_reader() override {
-    return SqliteReader::open(path_, reader_options());
+    return SqliteReader::open(vfs_, path_, reader_options(), options_.reader_map_bytes);
   }
 
   absl::StatusOr<std::unique_ptr<StoreScan>> open_scan(std::uint32_t table_id, KeyRange range,
@@ -80,6 +84,7 @@ class OpenedStore final : public SqliteStore {
   }
 
   std::unique_ptr<FileAccess> own_files_;  // used by the writer; null if the caller brought some
+  sqlite3_vfs& vfs_;
   std::string path_;
   SqliteOptions options_;
   std::unique_ptr<SqliteWriter> writer_;
@@ -123,7 +128,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptio
                                      .log_bytes_kept = options.log_bytes_kept};
   absl::StatusOr<std::unique_ptr<SqliteWriter>> writer = SqliteWriter::open(files, *vfs, writer_options);
   if (!writer.ok()) return writer.status();
-  return std::make_unique<OpenedStore>(std::move(own_files), *std::move(path), options, *std::move(writer));
+  return std::make_unique<OpenedStore>(std::move(own_files), *vfs, *std::move(path), options, *std::move(writer));
 }
 
 }  // namespace dictsqlite::store

@@ -19,6 +19,7 @@ struct SqliteOptions {
   std::uint32_t page_bytes = 4096;             // of a new file; power of two, 512..65536
   std::size_t writer_cache_bytes = 32u << 20;  // page cache of the writing connection
   std::size_t reader_cache_bytes = 8u << 20;   // page cache of each reading connection
+  std::size_t reader_map_bytes = 1u << 30;     // of the file that loads may read through a mapping
   std::size_t key_bytes_max = 64u << 10;       // SQLite's own length limit is set just above the
   std::size_t value_bytes_max = 64u << 20;     //   sum of the two
   std::size_t log_bytes_kept = 256u << 20;     // a larger write-ahead log is cut to this when it starts over

@@ -77,7 +77,7 @@ absl::Status SqliteWriter::start(const WriterOptions& options) {
 }
 
 absl::Status SqliteWriter::open_connection(const WriterOptions& options) {
-  const OwnerVfs::Registration registration(vfs_);
+  const VfsLayer::Registration registration(vfs_);
   if (!registration.ok()) return absl::ResourceExhaustedError("no memory to register a VFS");
   const ConnectionOptions connection_options{.access = Access::kReadWrite,
                                              .vfs_name = vfs_.name(),
