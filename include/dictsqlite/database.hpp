@@ -92,6 +92,7 @@ class DICTSQLITE_EXPORT Database {
   /// Ready when everything accepted so far is durable in SQLite's own files. Errors as sync_async().
   [[nodiscard]] FenceOperation flush_async();
   /// Refuses new operations, writes everything, closes the files and ends the threads. Operations under way complete.
+  /// After OK everything is durable; a disk too full to copy the log into the file only leaves the log beside it.
   /// Errors: what kept something from being written. A second close is kFailedPrecondition.
   [[nodiscard]] FenceOperation close_async();
 

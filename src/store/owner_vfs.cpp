@@ -257,8 +257,9 @@ OwnerVfs::OwnerVfs(sqlite3_vfs& below, WriteGuard& guard)
 
 absl::Status OwnerVfs::sync_log() {
   DICTSQLITE_ASSERT(log_ != nullptr, "the log is open while the connection is");
-  static_cast<void>(Methods::sync(&log_->base, SQLITE_SYNC_NORMAL));
-  return guard_.failure();
+  const int code = Methods::sync(&log_->base, SQLITE_SYNC_NORMAL);
+  if (code == SQLITE_OK || guard_.failed()) return guard_.failure();
+  return sqlite_status(code, last_errno(*log_->below()), "syncing the write-ahead log");
 }
 
 void OwnerVfs::become_owner(File& database, volatile void* index) noexcept {

@@ -308,8 +308,10 @@ absl::Status SqliteWriter::close() {
   DICTSQLITE_ASSERT(begin_.prepared(), "a writer is closed once");
   absl::StatusOr<bool> copied = run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   absl::Status status = copied.status();
-  if (copied.ok() && !*copied) status = vfs_.sync_log();
-  connection_.checkpoint_on_close(status.ok());
+  const bool full = absl::IsUnavailable(status);
+  // What could not be copied stays in the log, which then has to survive by itself.
+  if (full || (copied.ok() && !*copied)) status = vfs_.sync_log();
+  connection_.checkpoint_on_close(status.ok() && !full);
   end();
   return status.ok() && guard_.failed() ? guard_.failure() : status;
 }

@@ -74,8 +74,9 @@ class StoreWriter {
 
   [[nodiscard]] virtual StoreCounters counters() const noexcept = 0;
 
-  /// Checkpoints everything and removes the log, unless a sync failed or another process has the database open.
-  /// The writer cannot be used afterwards. The destructor without close() leaves the log as a crash would.
+  /// Checkpoints everything and removes the log. If another process has the database open or there is no space, the log
+  /// stays, synced. After OK everything that was applied is durable; after an error that is unknown. The writer cannot
+  /// be used afterwards. The destructor without close() leaves the log as a crash would.
   [[nodiscard]] virtual absl::Status close() = 0;
 };
 
