@@ -76,7 +76,8 @@ class Operation {
   }
 
   /// Runs the operation and calls `callback(Result)` once: before start() returns if the result is ready at once and
-  /// no `.via` was given, else on the executor. `callback` must not throw. Cost: one allocation unless ready at once.
+  /// no `.via` was given, or if there is no memory for anything else (kResourceExhausted, unless the result was ready);
+  /// otherwise on the executor. `callback` must not throw. Cost: one allocation unless ready at once.
   template <class Callback>
     requires std::invocable<Callback&, Result>
   void start(Callback callback) && {
@@ -94,9 +95,14 @@ class Operation {
       return;
     }
     const Executor executor = executor_;
-    auto started = std::unique_ptr<Started>(new Started{std::move(self()), std::move(callback)});
-    Derived& operation = started->operation;
-    Started* const context = started.release();  // finish() owns it from here
+    // finish() owns it. What was accepted by now is not undone if there is no memory to wait for it.
+    auto* const context = new (std::nothrow) Started{std::move(self()), std::move(callback)};
+    if (context == nullptr) {
+      if (!ready) self().fail_now(absl::StatusCode::kResourceExhausted, "no memory to wait for the operation");
+      callback(self().take());
+      return;
+    }
+    Derived& operation = context->operation;
     if (ready) {
       if (!operation.post_with(executor, &Started::finish, context)) Started::finish(context);
     } else if (!operation.suspend_with(executor, &Started::finish, context)) {
