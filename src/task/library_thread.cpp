@@ -41,6 +41,7 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   main_ = main;
   context_ = context;
 
+  joinable_ = true;  // before the thread can ask
   host_.thread_starts(name);
   // The new thread inherits the mask, so there is no moment in which a signal can reach it.
   sigset_t all;
@@ -50,11 +51,11 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   const int error = ::pthread_create(&thread_, nullptr, &LibraryThread::run, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
+    joinable_ = false;
     host_.thread_refused(name);
     return absl::ResourceExhaustedError(
         absl::StrCat("pthread_create (", name, "): errno ", error, "; often a limit on threads or memory"));
   }
-  joinable_ = true;
   return absl::OkStatus();
 }
 
