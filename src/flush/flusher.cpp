@@ -383,6 +383,7 @@ void Flusher::fail(const absl::Status& status) {
 bool Flusher::close_step() {
   ring::WriteRing& ring = path_.ring();
   const bool give_up = give_up_.load(std::memory_order_seq_cst);
+  gave_up_ = give_up;
   if (give_up && !failure_.failed() && !staged_.empty()) {
     fail(
         absl::DeadlineExceededError(absl::StrCat("closing took too long; ", staged_rows_, " writes were not written")));

@@ -163,6 +163,7 @@ class Flusher {
   std::uint64_t parked_seen_ = 0;  // parked writes that could not be moved in at the last try
   bool sync_in_flight_ = false;
   bool closing_ = false;
+  bool gave_up_ = false;  // closing has seen give_up_
   bool finished_ = false;
   absl::Status close_status_;
   std::array<io::IoCompletion, 8> completions_;
