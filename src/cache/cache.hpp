@@ -59,9 +59,10 @@ class Cache {
     }
   }
 
-  /// Whether another entry of `bytes` would exceed both budgets together: for databases without a disk.
-  [[nodiscard]] bool is_full(std::size_t bytes) const noexcept {
-    return pool_.used_bytes() + bytes > clean_bytes_max_ + unapplied_bytes_max_ + reclaimer_.backlog_bytes();
+  /// Whether what there is, entries made and not yet installed included, exceeds both budgets together: for databases
+  /// without a disk.
+  [[nodiscard]] bool is_full() const noexcept {
+    return pool_.used_bytes() > clean_bytes_max_ + unapplied_bytes_max_ + reclaimer_.backlog_bytes();
   }
 
   /// Evicts what is over the budget, given how many bytes are still unapplied.

@@ -1,5 +1,6 @@
 #include "flush/write_path.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace dictsqlite::flush {
@@ -7,6 +8,18 @@ namespace dictsqlite::flush {
 using entry::Entry;
 using entry::EntryKind;
 using entry::EntryPool;
+
+namespace {
+
+// Makes room, in the end.
+bool only_erases(const Entry& write) noexcept {
+  if (write.kind != EntryKind::kBatch) return write.kind == EntryKind::kErase;
+  const BatchRows& batch = *write.word<BatchRows>();
+  return std::all_of(batch.rows, batch.rows + batch.count,
+                     [](const Entry* row) { return row->kind == EntryKind::kErase; });
+}
+
+}  // namespace
 
 std::size_t WritePath::footprint(const Entry& entry) noexcept {
   if (entry.kind == EntryKind::kBatch) return entry.word<BatchRows>()->footprint;
@@ -28,9 +41,7 @@ Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {
     return {parked_.is_closed() ? AcceptOutcome::kClosed : AcceptOutcome::kNoRoom, 0};
   }
   if (DICTSQLITE_UNLIKELY(limits_.refuse_on_disk_full && disk_full())) return {AcceptOutcome::kDiskFull, 0};
-  if (limits_.memory_only && entry->kind != EntryKind::kErase && cache_.is_full(footprint(*entry))) {
-    return {AcceptOutcome::kFull, 0};
-  }
+  if (limits_.memory_only && cache_.is_full() && !only_erases(*entry)) return {AcceptOutcome::kFull, 0};
   return accept_with_room(entry, ring);
 }
 

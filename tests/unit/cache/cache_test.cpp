@@ -72,11 +72,12 @@ TEST_F(CacheTest, KeepsValuesWhenOnlyAbsencesMayGo) {
 }
 
 TEST_F(CacheTest, KnowsWhenItIsFull) {
-  EXPECT_FALSE(cache_.is_full(kCleanBytes));
   std::size_t installed = 0;
   std::uint64_t sequence = 0;
   while (installed < kCleanBytes + kUnappliedBytes - 2000) installed += install(++sequence, 1000, 0);
-  EXPECT_TRUE(cache_.is_full(5000));
+  EXPECT_FALSE(cache_.is_full());
+  while (installed < kCleanBytes + kUnappliedBytes + 1) installed += install(++sequence, 1000, 0);
+  EXPECT_TRUE(cache_.is_full());
 }
 
 TEST_F(CacheTest, FreesWhatReadersHaveLeftBehind) {

@@ -286,7 +286,15 @@ TEST_F(Errors, AFullMemoryIsResourceExhaustedAndErasingMakesRoom) {
   EXPECT_EQ(status.code(), Code::kResourceExhausted);
   EXPECT_GT(written, 100);
   for (int i = 0; i < written; ++i) EXPECT_TRUE(db.get("key" + std::to_string(i)).ok());
-  for (int i = 0; i < written; ++i) EXPECT_TRUE(db.erase("key" + std::to_string(i)).ok());
+  WriteBatch mixed;
+  mixed.erase("key0");
+  mixed.set("key1", value);
+  EXPECT_EQ(db.write(mixed).code(), Code::kResourceExhausted);
+  WriteBatch erases;
+  erases.erase("key0");
+  erases.erase("key1");
+  EXPECT_EQ(db.write(erases), absl::OkStatus());
+  for (int i = 2; i < written; ++i) EXPECT_TRUE(db.erase("key" + std::to_string(i)).ok());
 }
 
 }  // namespace
