@@ -81,6 +81,7 @@ class Waiters {
 
  private:
   void sort_in(detail::Completion* completion) {
+    DICTSQLITE_DCHECK(completion != closed(), "nothing is taken after the last");
     while (completion != nullptr) {
       detail::Completion* const next = completion->next_waiter;
       add(completion);

@@ -14,6 +14,7 @@
 
 #include <dictsqlite/detail/completion.hpp>
 
+#include "base/assert.hpp"
 #include "base/mutex.hpp"
 #include "base/watermark.hpp"
 #include "cache/cache.hpp"
@@ -63,7 +64,11 @@ class Flights {
   [[nodiscard]] bool has_queued() const noexcept { return queued_.load(std::memory_order_seq_cst) != nullptr; }  // (L2)
   [[nodiscard]] bool has_parked() const noexcept { return parked_count_.load(std::memory_order_seq_cst) != 0; }  // (L2)
   /// Everything that queued since the last call, in no order.
-  [[nodiscard]] Flight* take_queued() noexcept { return queued_.exchange(nullptr, std::memory_order_acquire); }  // (L2)
+  [[nodiscard]] Flight* take_queued() noexcept {
+    Flight* const queued = queued_.exchange(nullptr, std::memory_order_acquire);  // (L2)
+    DICTSQLITE_DCHECK(queued != closed(), "nothing is taken after the last");
+    return queued;
+  }
   /// The same for the last time: misses are refused with kFailedPrecondition from now on.
   [[nodiscard]] Flight* take_last() noexcept { return queued_.exchange(closed(), std::memory_order_acquire); }  // (L2)
 
