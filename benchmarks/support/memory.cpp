@@ -16,6 +16,7 @@ ResidentMemory resident_memory() {
   while (std::fgets(line, sizeof line, file) != nullptr) {
     std::size_t kib = 0;
     if (std::sscanf(line, "VmRSS: %zu kB", &kib) == 1) memory.now_bytes = kib * 1024;
+    if (std::sscanf(line, "RssFile: %zu kB", &kib) == 1) memory.mapped_bytes = kib * 1024;
     if (std::sscanf(line, "VmHWM: %zu kB", &kib) == 1) memory.peak_bytes = kib * 1024;
   }
   std::fclose(file);

@@ -6,8 +6,9 @@
 namespace dictsqlite::bench {
 
 struct ResidentMemory {
-  std::size_t now_bytes = 0;   // VmRSS
-  std::size_t peak_bytes = 0;  // VmHWM
+  std::size_t now_bytes = 0;     // VmRSS
+  std::size_t peak_bytes = 0;    // VmHWM
+  std::size_t mapped_bytes = 0;  // RssFile: pages of files, which the kernel takes back at will
 };
 
 [[nodiscard]] ResidentMemory resident_memory();

@@ -248,15 +248,17 @@ std::size_t Flusher::transaction_size() const noexcept {
 void Flusher::apply() {
   const std::size_t writes = transaction_size();
   const std::uint64_t last = staged_[writes - 1]->sequence;
-  const std::span<const store::RowWrite> rows = fold_.rows(std::span(staged_).first(writes));
+  fold_.begin(std::span(staged_).first(writes));
   attempted_sequence_ = last;
-  const absl::Status status = store_->writer().apply(rows, last, [this] {
+  const auto next_rows = [this] {
     drain();
     if (cache_.backlog_is_large()) cache_.collect();
-  });
+    return fold_.next();
+  };
+  const absl::Status status = store_->writer().apply(next_rows, last);
   publish_counters();
   if (status.ok()) {
-    applied_up_to(last, writes, rows.size());
+    applied_up_to(last, writes, fold_.rows_given());
   } else if (absl::IsUnavailable(status)) {
     disk_full(FullFor::kTransaction);
   } else {

@@ -27,9 +27,10 @@ bool same_key(const entry::Entry& a, const entry::Entry& b) noexcept {
 
 void Fold::add(entry::Entry* entry) { items_.push_back({key_prefix(entry->key()), entry, entry->table_id}); }
 
-std::span<const store::RowWrite> Fold::rows(std::span<entry::Entry* const> writes) {
+void Fold::begin(std::span<entry::Entry* const> writes) {
   items_.clear();
-  rows_.clear();
+  next_ = 0;
+  rows_given_ = 0;
   for (std::size_t index = 0; index < writes.size(); ++index) {
     if (index + kAhead < writes.size()) __builtin_prefetch(writes[index + kAhead]);
     entry::Entry* const write = writes[index];
@@ -47,18 +48,22 @@ std::span<const store::RowWrite> Fold::rows(std::span<entry::Entry* const> write
     if (order != 0) return order < 0;
     return a.entry->sequence < b.entry->sequence;  // a batch holds a key once: never equal
   });
-  rows_.reserve(items_.size());
-  for (std::size_t index = 0; index < items_.size(); ++index) {
-    if (index + kAhead < items_.size()) __builtin_prefetch(items_[index + kAhead].entry);
-    const entry::Entry& entry = *items_[index].entry;
-    const bool newest = index + 1 == items_.size() || items_[index].prefix != items_[index + 1].prefix ||
-                        !same_key(entry, *items_[index + 1].entry);
+}
+
+std::span<const store::RowWrite> Fold::next() {
+  portion_.clear();
+  for (; next_ < items_.size() && portion_.size() < kPortionRows; ++next_) {
+    if (next_ + kAhead < items_.size()) __builtin_prefetch(items_[next_ + kAhead].entry);
+    const entry::Entry& entry = *items_[next_].entry;
+    const bool newest = next_ + 1 == items_.size() || items_[next_].prefix != items_[next_ + 1].prefix ||
+                        !same_key(entry, *items_[next_ + 1].entry);
     if (!newest) continue;
     const bool is_set = entry.kind == entry::EntryKind::kSet;
-    rows_.push_back({is_set ? store::RowKind::kSet : store::RowKind::kErase, entry.table_id, entry.expires_at,
-                     entry.key(), is_set ? entry.value() : std::string_view()});
+    portion_.push_back({is_set ? store::RowKind::kSet : store::RowKind::kErase, entry.table_id, entry.expires_at,
+                        entry.key(), is_set ? entry.value() : std::string_view()});
   }
-  return rows_;
+  rows_given_ += portion_.size();
+  return portion_;
 }
 
 }  // namespace dictsqlite::flush

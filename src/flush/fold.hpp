@@ -11,11 +11,17 @@
 
 namespace dictsqlite::flush {
 
-/// Reuses its memory from call to call. Thread-safety: none.
+/// Reuses its memory from range to range: 24 bytes a write. Thread-safety: none.
 class Fold {
  public:
-  /// `writes` in ascending sequence. The rows view into the entries and live until the next call.
-  [[nodiscard]] std::span<const store::RowWrite> rows(std::span<entry::Entry* const> writes);
+  /// Takes a range, in ascending sequence. The entries must live until its last row was used.
+  void begin(std::span<entry::Entry* const> writes);
+  /// The next rows, sorted; empty when there are no more. They live until the next call and view into the entries.
+  [[nodiscard]] std::span<const store::RowWrite> next();
+  /// How many rows of this range next() has given.
+  [[nodiscard]] std::size_t rows_given() const noexcept { return rows_given_; }
+
+  static constexpr std::size_t kPortionRows = 256;
 
  private:
   // What decides most comparisons, so that sorting need not touch the entries.
@@ -27,7 +33,9 @@ class Fold {
   void add(entry::Entry* entry);
 
   std::vector<Item> items_;
-  std::vector<store::RowWrite> rows_;
+  std::size_t next_ = 0;  // item that next() goes on with
+  std::size_t rows_given_ = 0;
+  std::vector<store::RowWrite> portion_;
 };
 
 }  // namespace dictsqlite::flush

@@ -18,9 +18,6 @@ constexpr std::string_view kUpsert =
     "ON CONFLICT(key) DO UPDATE SET value=excluded.value,expires_at=excluded.expires_at";
 constexpr std::string_view kErase = "DELETE FROM main WHERE key=?1";
 
-// How many rows may pass until `between` is called.
-constexpr std::size_t kRowsBetween = 256;
-
 // Frame of the log: a page and its header.
 constexpr std::uint64_t kFrameHeaderBytes = 24;
 constexpr std::uint64_t kLogHeaderBytes = 32;
@@ -179,13 +176,12 @@ absl::Status SqliteWriter::prepare_statements() {
 
 // --- applying ---
 
-absl::Status SqliteWriter::apply(std::span<const RowWrite> rows, std::uint64_t last_sequence,
-                                 absl::FunctionRef<void()> between) {
+absl::Status SqliteWriter::apply(RowPortions portions, std::uint64_t last_sequence) {
   DICTSQLITE_ASSERT(begin_.prepared(), "a closed writer applies nothing");
   if (guard_.failed()) return guard_.failure();
   int code = begin_.step();
   begin_.reset();
-  if (done(code)) code = write_rows(rows, between);
+  if (done(code)) code = write_all(portions);
   if (done(code)) code = write_last_sequence(last_sequence);
   if (done(code)) code = commit();
   if (!done(code)) return roll_back(code);
@@ -194,10 +190,17 @@ absl::Status SqliteWriter::apply(std::span<const RowWrite> rows, std::uint64_t l
   return absl::OkStatus();
 }
 
-int SqliteWriter::write_rows(std::span<const RowWrite> rows, absl::FunctionRef<void()> between) noexcept {
+int SqliteWriter::write_all(RowPortions portions) noexcept {
+  int code = SQLITE_DONE;
+  for (std::span<const RowWrite> rows = portions(); !rows.empty() && done(code); rows = portions()) {
+    code = write_rows(rows);
+  }
+  return code;
+}
+
+int SqliteWriter::write_rows(std::span<const RowWrite> rows) noexcept {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i + kRowsAhead < rows.size()) prefetch(rows[i + kRowsAhead]);
-    if (i % kRowsBetween == kRowsBetween - 1) between();
     const int code = write_row(rows[i]);
     if (!done(code)) return code;
   }

@@ -44,8 +44,7 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] const Meta& meta() const noexcept { return meta_; }
 
   [[nodiscard]] std::uint64_t last_sequence() const noexcept override { return meta_.last_sequence; }
-  [[nodiscard]] absl::Status apply(std::span<const RowWrite> rows, std::uint64_t last_sequence,
-                                   absl::FunctionRef<void()> between) override;
+  [[nodiscard]] absl::Status apply(RowPortions portions, std::uint64_t last_sequence) override;
   [[nodiscard]] int sync_descriptor() noexcept override;
   void sync_finished(int error) noexcept override;
   [[nodiscard]] absl::StatusOr<bool> checkpoint() override;
@@ -63,7 +62,8 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] absl::Status make_durable();
   [[nodiscard]] absl::Status prepare_statements();
 
-  [[nodiscard]] int write_rows(std::span<const RowWrite> rows, absl::FunctionRef<void()> between) noexcept;
+  [[nodiscard]] int write_all(RowPortions portions) noexcept;
+  [[nodiscard]] int write_rows(std::span<const RowWrite> rows) noexcept;
   [[nodiscard]] int write_row(const RowWrite& row) noexcept;
   [[nodiscard]] int write_last_sequence(std::uint64_t last_sequence) noexcept;
   [[nodiscard]] int commit() noexcept;

@@ -28,7 +28,7 @@ inline constexpr std::int64_t kNoExpiry = 0;
 
 enum class RowKind : std::uint8_t { kSet, kErase };
 
-/// One change of one row. Views must live until apply() returns.
+/// One change of one row.
 struct RowWrite {
   RowKind kind;
   std::uint32_t table_id;
@@ -36,6 +36,11 @@ struct RowWrite {
   std::string_view key;
   std::string_view value;  // empty for kErase
 };
+
+/// The rows of a transaction, a few hundred at a time: each call gives the next ones, an empty span ends. They must
+/// live until the next call. Called outside any call of SQLite, so that a long transaction does not keep its thread
+/// from looking up; must not touch the store.
+using RowPortions = absl::FunctionRef<std::span<const RowWrite>()>;
 
 struct StoreCounters {
   std::uint64_t wal_bytes = 0;            // how far the write-ahead log reaches; starts over after a checkpoint
@@ -52,13 +57,11 @@ class StoreWriter {
   /// Sequence of the newest write that is in the database, as of opening or the last apply().
   [[nodiscard]] virtual std::uint64_t last_sequence() const noexcept = 0;
 
-  /// Puts `rows` (at most one per key, sorted by table and key bytes) and `last_sequence` into the database in
-  /// one transaction. `between` is called every few hundred rows, outside any SQLite call, so that a long
-  /// transaction does not keep its thread from looking up; it must not touch the store.
+  /// Puts the rows that `portions` gives (at most one per key, sorted by table and key bytes) and `last_sequence` into
+  /// the database in one transaction.
   /// Errors: kUnavailable (no space; rolled back completely, may be tried again as it is); anything else is final:
   /// the outcome on disk is unknown, the caller fails the database.
-  [[nodiscard]] virtual absl::Status apply(std::span<const RowWrite> rows, std::uint64_t last_sequence,
-                                           absl::FunctionRef<void()> between) = 0;
+  [[nodiscard]] virtual absl::Status apply(RowPortions portions, std::uint64_t last_sequence) = 0;
 
   /// Descriptor to be data-synced so that everything committed so far survives power loss, or -1 if there is
   /// nothing to sync. The caller syncs it as its own request and reports the result with sync_finished().

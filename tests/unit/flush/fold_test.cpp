@@ -107,7 +107,22 @@ class FoldTest : public testing::Test {
     entry->set_word(&batch.record);
     writes_.push_back(entry);
   }
-  Rows folded() { return owned(fold_.rows(writes_)); }
+  std::span<const store::RowWrite> first_rows() {
+    fold_.begin(writes_);
+    return fold_.next();
+  }
+  Rows folded() {
+    Rows rows;
+    fold_.begin(writes_);
+    for (auto portion = fold_.next(); !portion.empty(); portion = fold_.next()) {
+      EXPECT_LE(portion.size(), Fold::kPortionRows);
+      const Rows some = owned(portion);
+      rows.insert(rows.end(), some.begin(), some.end());
+    }
+    EXPECT_EQ(fold_.rows_given(), rows.size());
+    EXPECT_TRUE(fold_.next().empty()) << "the end is the end";
+    return rows;
+  }
 
   struct Batch {
     std::vector<Entry*> rows;
@@ -244,7 +259,7 @@ TEST_F(FoldTest, MakesNoRowsOfAnEmptyBatch) {
 
 TEST_F(FoldTest, GivesAnEraseNoValue) {
   erase("a");
-  const std::span<const store::RowWrite> rows = fold_.rows(writes_);
+  const std::span<const store::RowWrite> rows = first_rows();
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].kind, store::RowKind::kErase);
   EXPECT_TRUE(rows[0].value.empty());
@@ -254,7 +269,7 @@ TEST_F(FoldTest, ViewsTheBytesOfTheEntriesWithoutACopy) {
   const std::string large(100'000, 'v');
   set("small", "value");
   set("large", large);
-  const std::span<const store::RowWrite> rows = fold_.rows(writes_);
+  const std::span<const store::RowWrite> rows = first_rows();
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].key.data(), writes_[1]->key().data());
   EXPECT_EQ(rows[0].value.data(), writes_[1]->value().data());
@@ -262,12 +277,25 @@ TEST_F(FoldTest, ViewsTheBytesOfTheEntriesWithoutACopy) {
   EXPECT_EQ(rows[1].value.data(), writes_[0]->value().data());
 }
 
+TEST_F(FoldTest, GivesManyRowsInPortionsWhichEndAnywhere) {
+  for (std::size_t number = 0; number < 3 * Fold::kPortionRows; ++number) {
+    const std::string key = "key" + std::to_string(10'000 + number);
+    set(key, "older");
+    set(key, "newer");
+    if (number + 1 == Fold::kPortionRows || number + 1 == 2 * Fold::kPortionRows + 1) {
+      const Rows rows = folded();
+      ASSERT_EQ(rows.size(), number + 1);
+      for (const OwnedRow& row : rows) ASSERT_EQ(row.value, "newer");
+    }
+  }
+}
+
 TEST_F(FoldTest, ReusesItsMemoryAndForgetsTheLastCall) {
   for (int number = 0; number < 100; ++number) set("key" + std::to_string(number), "value");
-  const store::RowWrite* const memory = fold_.rows(writes_).data();
+  const store::RowWrite* const memory = first_rows().data();
   forget_writes();
   set("other", "value");
-  const std::span<const store::RowWrite> rows = fold_.rows(writes_);
+  const std::span<const store::RowWrite> rows = first_rows();
   EXPECT_EQ(rows.data(), memory);
   EXPECT_EQ(owned(rows), (Rows{set_row("other", "value")}));
 }

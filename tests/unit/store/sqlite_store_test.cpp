@@ -33,7 +33,7 @@ TEST(SqliteStore, LaterRowsReplaceEarlierOnesAndErasedRowsAreGone) {
   auto store = open_store(directory.file("world.db"));
   ASSERT_TRUE(apply_sets(*store, {{"a", "1"}, {"b", "1"}, {"c", "1"}}, 3).ok());
   const RowWrite second[] = {set_row("a", "two"), erase_row("b"), erase_row("never there")};
-  ASSERT_TRUE(store->writer().apply(second, 6, [] {}).ok());
+  ASSERT_TRUE(apply_rows(*store, second, 6).ok());
   EXPECT_EQ(all_rows(*store), (Rows{{"a", "two"}, {"c", "1"}}));
 }
 
@@ -63,7 +63,7 @@ TEST(SqliteStore, ExpiryTravelsWithItsRow) {
   const TempDirectory directory;
   auto store = open_store(directory.file("world.db"));
   const RowWrite rows[] = {set_row("a", "1", 1'700'000'000'000), set_row("b", "2")};
-  ASSERT_TRUE(store->writer().apply(rows, 2, [] {}).ok());
+  ASSERT_TRUE(apply_rows(*store, rows, 2).ok());
   auto reader = store->open_reader();
   ASSERT_TRUE(reader.ok());
   std::map<std::size_t, std::int64_t> expiries;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 namespace dictsqlite::store::testing {
 
@@ -108,11 +109,16 @@ RowWrite set_row(std::string_view key, std::string_view value, std::int64_t expi
 
 RowWrite erase_row(std::string_view key) { return {RowKind::kErase, kMainTable, kNoExpiry, key, {}}; }
 
+absl::Status apply_rows(SqliteStore& store, std::span<const RowWrite> rows, std::uint64_t last_sequence) {
+  const auto all_at_once = [&] { return std::exchange(rows, {}); };
+  return store.writer().apply(all_at_once, last_sequence);
+}
+
 absl::Status apply_sets(SqliteStore& store, const Rows& rows, std::uint64_t last_sequence) {
   std::vector<RowWrite> writes;
   writes.reserve(rows.size());
   for (const auto& [key, value] : rows) writes.push_back(set_row(key, value));
-  return store.writer().apply(writes, last_sequence, [] {});
+  return apply_rows(store, writes, last_sequence);
 }
 
 void sync_log(SqliteStore& store) {

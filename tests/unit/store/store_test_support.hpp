@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,8 @@ using Rows = std::map<std::string, std::string>;
 
 [[nodiscard]] RowWrite set_row(std::string_view key, std::string_view value, std::int64_t expires_at = kNoExpiry);
 [[nodiscard]] RowWrite erase_row(std::string_view key);
+/// Applies `rows` as sequence `last_sequence`.
+[[nodiscard]] absl::Status apply_rows(SqliteStore& store, std::span<const RowWrite> rows, std::uint64_t last_sequence);
 /// Applies sets of `rows` as sequence `last_sequence`.
 [[nodiscard]] absl::Status apply_sets(SqliteStore& store, const Rows& rows, std::uint64_t last_sequence);
 /// Syncs the log the way the flusher does: fdatasync of sync_descriptor().
