@@ -99,7 +99,7 @@ class Operation {
     auto* const context = new (std::nothrow) Started{std::move(self()), std::move(callback)};
     if (context == nullptr) {
       if (!ready) self().fail_now(absl::StatusCode::kResourceExhausted, "no memory to wait for the operation");
-      callback(self().take());
+      callback(self().take());  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move): only moved into memory
       return;
     }
     Derived& operation = context->operation;

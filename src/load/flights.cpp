@@ -28,6 +28,7 @@ Flights::Taken Flights::take(const Table::Key& key, Completion* completion) noex
     Entry* found = cache_.table().find(key);
     Flight* made = nullptr;
     if (found == nullptr) {
+      if (cache_.backlog_is_full()) return park(completion, key) ? Taken::kQueued : refuse(completion);
       if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= flights_max_) {  // bounds memory only
         in_flight_.fetch_sub(1, std::memory_order_relaxed);                      // the same
         if (park(completion, key)) return Taken::kQueued;
@@ -146,11 +147,12 @@ void Flights::land(std::span<Flight* const> flights) noexcept {
   }
 }
 
-// Takes the pending entry out of the table, putting what was loaded in its place. From then on nobody can join.
+// Takes the pending entry out of the table, putting what was loaded in its place. From then on nobody can join. While a
+// reader is stalled nothing is cached: something else would have to be evicted for it, and could not be freed.
 void Flights::close(Flight& flight) noexcept {
   const base::MutexLock lock(stripe_of(flight.hash).mutex);
   const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
-  if (flight.loaded != nullptr) {
+  if (flight.loaded != nullptr && !cache_.backlog_is_full()) {
     entry::EntryPool::retain(*flight.loaded);  // the table's reference
     cache_.table().fill(flight.hash, flight.pending, flight.loaded);
   } else {
@@ -206,7 +208,8 @@ void Flights::admit_parked() noexcept {
       const base::MutexLock lock(parked_mutex_);
       // A hint: miss() decides. Not at the last look, when misses that are about to be refused may hold the flights for
       // a moment: whoever is parked then is refused as well.
-      if (!parked_closed_ && in_flight_.load(std::memory_order_relaxed) >= flights_max_) return;
+      const bool none_free = in_flight_.load(std::memory_order_relaxed) >= flights_max_ || cache_.backlog_is_full();
+      if (none_free && !parked_closed_) return;
       completion = parked_first_;
       if (completion == nullptr) return;
       parked_first_ = completion->next_waiter;

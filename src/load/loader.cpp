@@ -19,7 +19,7 @@ constexpr std::size_t kLandedTogether = 64;
 // Rows and bytes a scan fetches at a time.
 constexpr std::size_t kFetchRows = 256;
 constexpr std::size_t kFetchBytes = 256u << 10;
-// How often misses that wait for a free flight are tried again when no flight has landed.
+// How often misses that wait for a free flight, or for a stalled reader, are tried again when no flight has landed.
 constexpr base::Nanoseconds kParkedRetry = std::chrono::milliseconds(1);
 
 // The end of the scan queue once it is closed: no session has this address.
@@ -107,6 +107,7 @@ bool Loader::step() {
     serve_scans(scans);
     worked = true;
   }
+  if (cache_.backlog_is_large()) cache_.collect();
   flights_.admit_parked();
   return worked;
 }

@@ -130,6 +130,35 @@ TEST_F(TwoFlights, AreSharedByParkedOnesOfOneKey) {
   expect_value(second, "c");
 }
 
+// --- a reader that does not go on ---
+
+TEST_F(FlightsTest, NeitherBeginNorAreCachedWhileAStalledReaderKeepsMemory) {
+  Reader& before = waits_for("before");
+  {
+    const cache::Reclaimer::Guard stalled = cache_.reclaimer().enter();
+    const std::string large(1u << 20, 'v');
+    for (std::uint64_t sequence = 1; !cache_.backlog_is_full(); ++sequence) {
+      ASSERT_LT(sequence, 20u);
+      write(EntryKind::kSet, "replaced", large, sequence);
+    }
+    land_value(take_one(), "value");
+    expect_value(before, "value");
+    EXPECT_EQ(known("before"), "(nothing)") << "room for it could not be made";
+    waits_for("after");
+    flights_.admit_parked();
+    EXPECT_TRUE(flights_.has_parked());
+    EXPECT_FALSE(flights_.has_queued());
+    EXPECT_EQ(known("after"), "(nothing)");
+    cache_.collect();
+    EXPECT_TRUE(cache_.backlog_is_full());
+  }
+  cache_.collect();
+  flights_.admit_parked();
+  land_value(take_one(), "value");
+  expect_value(*readers_.back(), "value");
+  EXPECT_EQ(known("after"), "value");
+}
+
 // --- the end ---
 
 TEST_F(FlightsTest, AreRefusedAfterTheLastWereTaken) {
