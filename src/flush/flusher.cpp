@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace dictsqlite::flush {
@@ -249,10 +251,11 @@ void Flusher::apply() {
   const std::size_t writes = transaction_size();
   const std::uint64_t last = staged_[writes - 1]->sequence;
   fold_.begin(std::span(staged_).first(writes));
-  attempted_sequence_ = last;
-  const auto next_rows = [this] {
+  const std::uint64_t attempted_before = std::exchange(attempted_sequence_, last);
+  const auto next_rows = [this]() -> std::optional<std::span<const store::RowWrite>> {
     drain();
     if (cache_.backlog_is_large()) cache_.collect();
+    if (give_up_.load(std::memory_order_seq_cst)) return std::nullopt;
     return fold_.next();
   };
   const absl::Status status = store_->writer().apply(next_rows, last);
@@ -261,6 +264,8 @@ void Flusher::apply() {
     applied_up_to(last, writes, fold_.rows_given());
   } else if (absl::IsUnavailable(status)) {
     disk_full(FullFor::kTransaction);
+  } else if (absl::IsAborted(status)) {
+    attempted_sequence_ = attempted_before;  // close_step() goes on from here
   } else {
     fail(status);
   }
@@ -405,7 +410,7 @@ void Flusher::finish() {
   if (failure_.failed()) {
     status = absl::FailedPreconditionError(failure_.sentence());
   } else if (store_ != nullptr) {
-    status = store_->writer().close();
+    status = store_->writer().close(gave_up_ ? store::ClosingLog::kLeft : store::ClosingLog::kCopied);
     if (status.ok()) all_durable();
   }
   store_.reset();

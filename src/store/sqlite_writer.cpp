@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace dictsqlite::store {
@@ -184,18 +185,21 @@ absl::Status SqliteWriter::apply(RowPortions portions, std::uint64_t last_sequen
   if (done(code)) code = write_all(portions);
   if (done(code)) code = write_last_sequence(last_sequence);
   if (done(code)) code = commit();
-  if (!done(code)) return roll_back(code);
+  if (code == SQLITE_ABORT) return roll_back(absl::AbortedError("a transaction was given up"));
+  if (!done(code)) return roll_back(connection_.error(code, "writing to"));
   meta_.last_sequence = last_sequence;
   ++commits_;
   return absl::OkStatus();
 }
 
 int SqliteWriter::write_all(RowPortions portions) noexcept {
-  int code = SQLITE_DONE;
-  for (std::span<const RowWrite> rows = portions(); !rows.empty() && done(code); rows = portions()) {
-    code = write_rows(rows);
+  for (;;) {
+    const std::optional<std::span<const RowWrite>> rows = portions();
+    if (!rows) return SQLITE_ABORT;
+    if (rows->empty()) return SQLITE_DONE;
+    const int code = write_rows(*rows);
+    if (!done(code)) return code;
   }
-  return code;
 }
 
 int SqliteWriter::write_rows(std::span<const RowWrite> rows) noexcept {
@@ -237,8 +241,7 @@ int SqliteWriter::commit() noexcept {
 }
 
 // SQLite rolls back by itself after some errors and leaves the transaction open after others.
-absl::Status SqliteWriter::roll_back(int code) {
-  absl::Status status = connection_.error(code, "writing to");
+absl::Status SqliteWriter::roll_back(absl::Status status) {
   if (sqlite3_get_autocommit(connection_.handle()) == 0) {
     const int rolled_back = rollback_.step();
     rollback_.reset();
@@ -307,14 +310,15 @@ void SqliteWriter::set_log_frames(std::uint64_t frames, std::uint64_t copied) no
 
 // --- ending ---
 
-absl::Status SqliteWriter::close() {
+absl::Status SqliteWriter::close(ClosingLog log) {
   DICTSQLITE_ASSERT(begin_.prepared(), "a writer is closed once");
-  absl::StatusOr<bool> copied = run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  absl::StatusOr<bool> copied = false;
+  if (log == ClosingLog::kCopied) copied = run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   absl::Status status = copied.status();
   const bool full = absl::IsUnavailable(status);
-  // What could not be copied stays in the log, which then has to survive by itself.
+  // What is not copied stays in the log, which then has to survive by itself.
   if (full || (copied.ok() && !*copied)) status = vfs_.sync_log();
-  connection_.checkpoint_on_close(status.ok() && !full);
+  connection_.checkpoint_on_close(log == ClosingLog::kCopied && status.ok() && !full);
   end();
   return status.ok() && guard_.failed() ? guard_.failure() : status;
 }

@@ -49,7 +49,7 @@ class SqliteWriter final : public StoreWriter {
   void sync_finished(int error) noexcept override;
   [[nodiscard]] absl::StatusOr<bool> checkpoint() override;
   [[nodiscard]] StoreCounters counters() const noexcept override { return counters_; }
-  [[nodiscard]] absl::Status close() override;
+  [[nodiscard]] absl::Status close(ClosingLog log) override;
 
  private:
   SqliteWriter(FileAccess& files, sqlite3_vfs& below, const WriterOptions& options);
@@ -67,7 +67,7 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] int write_row(const RowWrite& row) noexcept;
   [[nodiscard]] int write_last_sequence(std::uint64_t last_sequence) noexcept;
   [[nodiscard]] int commit() noexcept;
-  [[nodiscard]] absl::Status roll_back(int code);
+  [[nodiscard]] absl::Status roll_back(absl::Status status);
   [[nodiscard]] absl::StatusOr<bool> run_checkpoint(int mode);
   void end() noexcept;
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,10 +38,13 @@ struct RowWrite {
   std::string_view value;  // empty for kErase
 };
 
-/// The rows of a transaction, a few hundred at a time: each call gives the next ones, an empty span ends. They must
-/// live until the next call. Called outside any call of SQLite, so that a long transaction does not keep its thread
-/// from looking up; must not touch the store.
-using RowPortions = absl::FunctionRef<std::span<const RowWrite>()>;
+/// The rows of a transaction, a few hundred at a time: each call gives the next ones, an empty span ends, and nothing
+/// gives the transaction up. They must live until the next call. Called outside any call of SQLite, so that a long
+/// transaction does not keep its thread from looking up; must not touch the store.
+using RowPortions = absl::FunctionRef<std::optional<std::span<const RowWrite>>()>;
+
+/// What becomes of the log when a writer closes.
+enum class ClosingLog : std::uint8_t { kCopied, kLeft };
 
 struct StoreCounters {
   std::uint64_t wal_bytes = 0;            // how far the write-ahead log reaches; starts over after a checkpoint
@@ -59,8 +63,8 @@ class StoreWriter {
 
   /// Puts the rows that `portions` gives (at most one per key, sorted by table and key bytes) and `last_sequence` into
   /// the database in one transaction.
-  /// Errors: kUnavailable (no space; rolled back completely, may be tried again as it is); anything else is final:
-  /// the outcome on disk is unknown, the caller fails the database.
+  /// Errors: kUnavailable (no space) and kAborted (given up): rolled back completely, may be tried again as it is;
+  /// anything else is final: the outcome on disk is unknown, the caller fails the database.
   [[nodiscard]] virtual absl::Status apply(RowPortions portions, std::uint64_t last_sequence) = 0;
 
   /// Descriptor to be data-synced so that everything committed so far survives power loss, or -1 if there is
@@ -77,10 +81,11 @@ class StoreWriter {
 
   [[nodiscard]] virtual StoreCounters counters() const noexcept = 0;
 
-  /// Checkpoints everything and removes the log. If another process has the database open or there is no space, the log
-  /// stays, synced. After OK everything that was applied is durable; after an error that is unknown. The writer cannot
-  /// be used afterwards. The destructor without close() leaves the log as a crash would.
-  [[nodiscard]] virtual absl::Status close() = 0;
+  /// Checkpoints everything and removes the log, or leaves that to the next life, which is quicker. If another process
+  /// has the database open or there is no space, the log stays, synced. After OK everything that was applied is
+  /// durable; after an error that is unknown. The writer cannot be used afterwards. The destructor without close()
+  /// leaves the log as a crash would.
+  [[nodiscard]] virtual absl::Status close(ClosingLog log = ClosingLog::kCopied) = 0;
 };
 
 /// What a load found for one key. `value` is valid until the callback returns.

@@ -15,7 +15,7 @@ enum class FaultCall { kWrite, kSync };
 struct Fault {
   FaultFile file = FaultFile::kLog;
   FaultCall call = FaultCall::kWrite;
-  int error = 0;        // the errno behind it: ENOSPC, EDQUOT, EIO
+  int error = 0;        // the errno behind it: ENOSPC, EDQUOT, EIO; 0: the call succeeds, after `before`
   int skip = 0;         // how many such calls succeed before
   int times = 1 << 30;  // how many fail then
   /// Called on the failing thread before the call fails, so that a test can act in the midst of it.

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <optional>
+#include <span>
 
 namespace dictsqlite::store::testing {
 namespace {
@@ -134,11 +136,39 @@ TEST(SqliteWriter, RowsAreTakenInPortionsUntilOneIsEmpty) {
     ++calls;
     const std::span<const RowWrite> portion = left.first(std::min<std::size_t>(left.size(), 7));
     left = left.subspan(portion.size());
-    return portion;
+    return std::optional(portion);
   };
   ASSERT_TRUE(store->writer().apply(portions, 1).ok());
   EXPECT_EQ(calls, (writes.size() + 6) / 7 + 1) << "each once, and the empty one";
   EXPECT_EQ(all_rows(*store), rows);
+}
+
+TEST(SqliteWriter, ATransactionThatIsGivenUpLeavesNothing) {
+  const TempDirectory directory;
+  auto store = open_store(directory.file("world.db"));
+  ASSERT_TRUE(apply_sets(*store, {{"a", "1"}}, 1).ok());
+  const RowWrite rows[] = {set_row("a", "2"), set_row("b", "2")};
+  int calls = 0;
+  const auto portions = [&]() -> std::optional<std::span<const RowWrite>> {
+    if (++calls == 2) return std::nullopt;
+    return rows;
+  };
+  EXPECT_EQ(store->writer().apply(portions, 2).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(store->writer().last_sequence(), 1U);
+  EXPECT_EQ(all_rows(*store), (Rows{{"a", "1"}}));
+  ASSERT_TRUE(apply_rows(*store, rows, 2).ok()) << "it may be tried again";
+  EXPECT_EQ(all_rows(*store), (Rows{{"a", "2"}, {"b", "2"}}));
+}
+
+TEST(SqliteWriter, AClosedLogIsLeftIfThatIsAskedFor) {
+  const TempDirectory directory;
+  const std::string path = directory.file("world.db");
+  auto store = open_store(path);
+  ASSERT_TRUE(apply_sets(*store, {{"a", "1"}}, 1).ok());
+  EXPECT_TRUE(store->writer().close(ClosingLog::kLeft).ok());
+  store.reset();
+  EXPECT_GT(std::filesystem::file_size(path + "-wal"), 0U);
+  EXPECT_EQ(all_rows(*open_store(path)), (Rows{{"a", "1"}}));
 }
 
 TEST(SqliteWriter, CommittedRowsAreOnDiskAfterClose) {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -110,7 +111,7 @@ RowWrite set_row(std::string_view key, std::string_view value, std::int64_t expi
 RowWrite erase_row(std::string_view key) { return {RowKind::kErase, kMainTable, kNoExpiry, key, {}}; }
 
 absl::Status apply_rows(SqliteStore& store, std::span<const RowWrite> rows, std::uint64_t last_sequence) {
-  const auto all_at_once = [&] { return std::exchange(rows, {}); };
+  const auto all_at_once = [&] { return std::optional(std::exchange(rows, {})); };
   return store.writer().apply(all_at_once, last_sequence);
 }
 
