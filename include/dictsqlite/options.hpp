@@ -81,7 +81,8 @@ struct Options {
   /// The write-ahead log is copied into the database file when it is larger than this, and when idle. (64 KiB to 64
   /// GiB)
   std::size_t wal_bytes = 64u << 20;
-  /// A scan ends in kAborted, with the key to go on from, when it has kept its snapshot this long. (10 ms to 1 h)
+  /// A scan ends in kAborted, with the key to go on from, when it has kept its snapshot this long, or has kept the log
+  /// from starting over until that reached four times `wal_bytes`. (10 ms to 1 h)
   std::chrono::milliseconds scan_time_max{60'000};
   std::size_t scans_max = 16;  ///< scans open at a time; further ones end in kResourceExhausted
 

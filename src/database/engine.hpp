@@ -94,6 +94,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   [[nodiscard]] absl::Status store_opened(store::SqliteStore* store) override;
   void opening_finished(absl::Status status) override;
   void store_closing() override;
+  void log_pinned() override { loader_.end_scans_soon(); }
   void emit(EventKind kind, const std::string& message) override;
   void flusher_ended() override;
   // LoaderHost

@@ -21,6 +21,8 @@ namespace {
 // One transaction takes at most so many writes and bytes: it bounds how long one may run and how many pages it dirties.
 // Large transactions are what makes SQLite fast: sorted rows share pages.
 constexpr std::size_t kTransactionRowsMax = 1u << 18;
+// A log so many times as long as it should be ends our own scans.
+constexpr std::uint64_t kPinnedLogFactor = 4;
 constexpr std::size_t kTransactionBytesMax = 64u << 20;
 // How often a transaction that found no space is tried again.
 constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50);
@@ -360,6 +362,7 @@ void Flusher::checkpoint() {
     host_.emit(EventKind::kCheckpointBlocked, "a reader keeps the write-ahead log from being emptied");
   wal_bytes_blocked_ =
       std::max<std::uint64_t>(counters_.wal_bytes.load(std::memory_order_relaxed), 1);  // our own counter
+  if (wal_bytes_blocked_ >= kPinnedLogFactor * config_.policy.wal_bytes_max) host_.log_pinned();
 }
 
 void Flusher::all_durable() noexcept {

@@ -43,6 +43,8 @@ class FlusherHost {
   virtual void opening_finished(absl::Status status) = 0;
   /// The store is about to close: end what reads from it.
   virtual void store_closing() = 0;
+  /// A reader has kept the log from being emptied for so long that no scan of our own may go on doing that.
+  virtual void log_pinned() = 0;
   virtual void emit(EventKind kind, const std::string& message) = 0;
   /// The last thing the thread does: nothing of the flusher may be touched after it.
   virtual void flusher_ended() = 0;

@@ -19,6 +19,8 @@ constexpr std::size_t kLandedTogether = 64;
 // Rows and bytes a scan fetches at a time.
 constexpr std::size_t kFetchRows = 256;
 constexpr std::size_t kFetchBytes = 256u << 10;
+constexpr std::string_view kOpenForTooLong =
+    "the scan was open for longer than Options::scan_time_max, or kept the log at four times Options::wal_bytes";
 // How often misses that wait for a free flight, or for a stalled reader, are tried again when no flight has landed.
 constexpr base::Nanoseconds kParkedRetry = std::chrono::milliseconds(1);
 
@@ -79,6 +81,11 @@ void Loader::stop() noexcept {
   thread_.join();
 }
 
+void Loader::end_scans_soon() noexcept {
+  log_pinned_.store(true, std::memory_order_seq_cst);
+  doorbell_.ring();
+}
+
 void Loader::run() noexcept {
   for (;;) {
     if (step()) continue;
@@ -98,7 +105,7 @@ bool Loader::step() {
   bool worked = false;
   // Queue first: by then whoever is in it finds gone what was dropped before he came.
   Session* const scans = take_scans();
-  end_scans(false);
+  end_scans(log_pinned_.exchange(false, std::memory_order_seq_cst));
   if (Flight* queued = flights_.take_queued()) {
     load(queued);
     worked = true;
@@ -232,7 +239,7 @@ void Loader::fetch(Session* session) {
   OpenScan* scan = open_scan(session);
   if (scan == nullptr) return;
   if (clock_.now() - scan->opened > config_.scan_time_max) {
-    session->fail(absl::StatusCode::kAborted, "the scan was open for longer than Options::scan_time_max");
+    session->fail(absl::StatusCode::kAborted, kOpenForTooLong);
   } else {
     const absl::StatusOr<bool> exhausted =
         scan->store_scan->next(std::min(kFetchRows, session->rows_left), kFetchBytes, session->rows);
@@ -258,7 +265,7 @@ Loader::OpenScan* Loader::open_scan(Session* session) {
     if (scan.session == session) return &scan;
   }
   if (session->opened) {
-    session->fail(absl::StatusCode::kAborted, "the scan was open for longer than Options::scan_time_max");
+    session->fail(absl::StatusCode::kAborted, kOpenForTooLong);
     return nullptr;
   }
   if (scans_.size() >= config_.scans_max) {
@@ -277,8 +284,8 @@ Loader::OpenScan* Loader::open_scan(Session* session) {
   return &scans_.back();
 }
 
-// Ends the scans that were dropped or are open for too long. A session that still wants rows learns it at its next
-// fetch.
+// Ends the scans that were dropped or are open for too long, or all of them. A session that still wants rows learns it
+// at its next fetch.
 void Loader::end_scans(bool all) {
   if (scans_.empty()) return;
   const base::Instant now = clock_.now();
@@ -299,7 +306,7 @@ void Loader::end_scan(std::size_t index) {
 
 bool Loader::nothing_queued() const noexcept {
   return !flights_.has_queued() && scan_queue_.load(std::memory_order_seq_cst) == nullptr &&  // (L4)
-         !stopping_.load(std::memory_order_seq_cst);
+         !stopping_.load(std::memory_order_seq_cst) && !log_pinned_.load(std::memory_order_seq_cst);
 }
 
 bool Loader::any_dropped() const noexcept {

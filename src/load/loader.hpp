@@ -61,6 +61,8 @@ class Loader {
 
   /// Opens the reading connection and starts the thread. `store` is null without a disk.
   [[nodiscard]] absl::Status start(store::SqliteStore* store);
+  /// Ends every scan that is open now, to free the log. Any thread.
+  void end_scans_soon() noexcept;
   /// Serves what is queued, refuses what comes later, ends every scan and the thread.
   void stop() noexcept;
 
@@ -108,7 +110,8 @@ class Loader {
   io::Doorbell doorbell_;
   Flights flights_;
   LoadCounters counters_;
-  std::atomic<bool> stopping_{false};  // seq_cst: set before ring(), read between park() and sleeping
+  std::atomic<bool> stopping_{false};    // seq_cst: set before ring(), read between park() and sleeping
+  std::atomic<bool> log_pinned_{false};  // the same
   // Scans that want rows: (L3) push, seq_cst, before the look at the doorbell (D2); (L4) look after (D3), and exchange.
   std::atomic<ScanNextOperation::State*> scan_queue_{nullptr};
 

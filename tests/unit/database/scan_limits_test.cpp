@@ -62,6 +62,24 @@ class ScanLimits : public testing::Test {
   Database database_;
 };
 
+// Held to a bound by the test's time-out: without an end to the scan the log would never start over.
+TEST_F(ScanLimits, AScanThatKeepsTheLogFromStartingOverIsAbortedAndTellsWhereToGoOn) {
+  options_.wal_bytes = 64u << 10;
+  options_.scan_time_max = std::chrono::hours(1);
+  reopen();
+  write_numbered(database_, 0, 1'000);
+  Scan scan = open_scan();
+  std::uint64_t log_bytes = 0;
+  for (std::uint64_t before = 0; log_bytes >= before; log_bytes = database_.stats().wal_bytes) {
+    before = log_bytes;
+    ASSERT_EQ(database_.set("other", std::string(10'000, 'v'), {.ack = Ack::kDurable}), absl::OkStatus());
+  }
+  const std::size_t more = rest_of(scan).size();
+  EXPECT_LT(more, 999u);
+  EXPECT_EQ(scan.status().code(), Code::kAborted);
+  EXPECT_EQ(scan.resume_key(), numbered(more));
+}
+
 TEST_F(ScanLimits, OneScanMoreThanScansMaxIsResourceExhaustedAndHarmsNoOther) {
   options_.scans_max = 3;
   reopen();
