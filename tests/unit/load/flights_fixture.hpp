@@ -65,6 +65,23 @@ inline void expect_code(const Reader& reader, absl::StatusCode code, std::string
 
 inline constexpr std::string_view kClosedMessage = "the database is closed";
 
+// A write that was accepted as `sequence`.
+inline void install(cache::Cache& cache, const base::Watermark& applied, entry::EntryKind kind, std::string_view key,
+                    std::string_view value, std::uint64_t sequence) {
+  entry::Entry* const entry = cache.pool().make(kind, kTable, key, value, 0);
+  ASSERT_NE(entry, nullptr);
+  entry->sequence = sequence;
+  const cache::Reclaimer::Guard guard = cache.reclaimer().enter();
+  cache.table().install(cache::Cache::key(kTable, key).hash, entry, applied.value());
+}
+// Applies all writes up to `sequence`, and forgets what is clean then.
+inline void apply_and_evict(cache::Cache& cache, base::Watermark& applied, std::uint64_t sequence) {
+  applied.raise(sequence);
+  std::uint64_t evicted = 0;
+  const cache::Reclaimer::Guard guard = cache.reclaimer().enter();
+  cache.table().evict(~std::size_t{0}, sequence, false, evicted);
+}
+
 class FlightsTest : public testing::Test {
  protected:
   explicit FlightsTest(std::size_t flights_max = 100) : flights_(cache_, applied_, flights_max, doorbell_) {
@@ -127,11 +144,7 @@ class FlightsTest : public testing::Test {
   }
 
   void write(entry::EntryKind kind, std::string_view key, std::string_view value, std::uint64_t sequence) {
-    entry::Entry* const entry = cache_.pool().make(kind, kTable, key, value, 0);
-    ASSERT_NE(entry, nullptr);
-    entry->sequence = sequence;
-    const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
-    cache_.table().install(cache::Cache::key(kTable, key).hash, entry, applied_.value());
+    install(cache_, applied_, kind, key, value, sequence);
   }
   entry::Entry* find(std::string_view key) {
     const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
@@ -145,12 +158,7 @@ class FlightsTest : public testing::Test {
     if (entry->kind == entry::EntryKind::kPending) return "(pending)";
     return entry->has_value() ? std::string(entry->value()) : "(absent)";
   }
-  void evict_everything_up_to(std::uint64_t applied) {
-    applied_.raise(applied);
-    std::uint64_t evicted = 0;
-    const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
-    cache_.table().evict(~std::size_t{0}, applied, false, evicted);
-  }
+  void evict_everything_up_to(std::uint64_t applied) { apply_and_evict(cache_, applied_, applied); }
   // All memory of flights and entries, but for what the table keeps, is free again.
   std::size_t memory_used() {
     cache_.collect();
