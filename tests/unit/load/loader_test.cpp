@@ -1,11 +1,15 @@
-// Goal: the loader tells everyone what was found, also when one key has two flights. Method: a store that the test
-// makes up, and a loader that runs in simulated time only when it may. See loader_fixture.hpp.
+// Goal: the loader tells everyone what was found, also when one key has two flights; and whatever comes while it falls
+// asleep wakes it. Method: a store that the test makes up, and a loader that runs in simulated time only when it may;
+// where it matters when something comes, it comes at each of the loader's looks at the clock in turn, one of which is
+// its last before it sleeps. See loader_fixture.hpp.
 #include "load/loader.hpp"
 
 #include "unit/load/loader_fixture.hpp"
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -77,6 +81,77 @@ TEST(LoaderTwins, GetTheErrorBothAndTheirNeighboursDoNot) {
   expect_code(twin_b, absl::StatusCode::kDataLoss, kTornMessage);
   expect_value(c, "3");
   expect_value(twin_c, "3");
+}
+
+// --- falling asleep ---
+
+// More than there are between two sleeps.
+constexpr std::size_t kLooks = 8;
+
+TEST(LoaderSleep, IsEndedByAMissThatComesWhileItBegins) {
+  for (std::size_t look = 0; look < kLooks; ++look) {
+    SCOPED_TRACE(look);
+    LoaderHouse house;
+    house.file.rows = {{"key", "value"}};
+    house.start();
+    house.let_run();
+    Reader* missing = nullptr;
+    house.act_at_look(look, [&] { missing = &house.waits_for("key"); });
+    house.let_run();
+    expect_value(*missing, "value");
+  }
+}
+
+// Somebody has the only flight for a moment, and gives it back unused when another has parked because of him.
+TEST(LoaderSleep, IsEndedByAMissThatParksWhileItBegins) {
+  for (std::size_t look = 0; look < kLooks; ++look) {
+    SCOPED_TRACE(look);
+    LoaderHouse house(1);
+    house.file.rows = {{"key", "value"}};
+    house.start();
+    house.let_run();
+    Reader* parked = nullptr;
+    house.act_at_look(look, [&] {
+      house.waits_for("other");
+      Flight* const other = house.flights().take_queued();
+      ASSERT_NE(other, nullptr);
+      parked = &house.waits_for("key");
+      EXPECT_TRUE(house.flights().has_parked());
+      other->error = absl::InternalError("not cached");
+      house.flights().land(std::array{other});
+    });
+    house.let_run();
+    expect_value(*parked, "value");
+  }
+}
+
+TEST(LoaderSleep, IsEndedByAScanThatComesWhileItBegins) {
+  for (std::size_t look = 0; look < kLooks; ++look) {
+    SCOPED_TRACE(look);
+    LoaderHouse house;
+    house.start();
+    house.let_run();
+    MadeUpScan scan(house.loader());
+    house.act_at_look(look, [&] { scan.ask(); });
+    house.let_run();
+    EXPECT_EQ(scan.answers(), 1);
+  }
+}
+
+TEST(LoaderSleep, IsEndedByAScanThatIsDroppedWhileItBegins) {
+  for (std::size_t look = 0; look < kLooks; ++look) {
+    SCOPED_TRACE(look);
+    LoaderHouse house;
+    house.start();
+    MadeUpScan scan(house.loader());
+    scan.ask();
+    house.let_run();
+    ASSERT_EQ(scan.answers(), 1);
+    ASSERT_EQ(house.file.scans_open, 1u);
+    house.act_at_look(look, [&] { scan.drop(); });
+    house.let_run();
+    EXPECT_EQ(house.file.scans_open, 0u) << "it would stay open for Options::scan_time_max";
+  }
 }
 
 }  // namespace
