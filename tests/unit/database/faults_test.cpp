@@ -7,6 +7,7 @@
 #include "support/fault_backend.hpp"
 #include "support/fault_vfs.hpp"
 #include "support/open_database.hpp"
+#include "support/outcome.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
@@ -32,6 +33,7 @@ using Code = absl::StatusCode;
 using testing_support::FaultCall;
 using testing_support::FaultFile;
 using testing_support::FaultVfs;
+using testing_support::Outcome;
 using testing_support::SyncFaults;
 using testing_support::TemporaryDirectory;
 
@@ -48,20 +50,6 @@ class Gate {
  private:
   std::promise<void> reached_;
   std::promise<void> opened_;
-};
-
-// The outcome of an operation that was started and not awaited.
-class Outcome {
- public:
-  template <class Operation>
-  explicit Outcome(Operation operation) {
-    std::move(operation).start([this](const absl::Status& status) noexcept { promise_.set_value(status.code()); });
-  }
-  Code wait() { return future_.get(); }
-
- private:
-  std::promise<Code> promise_;
-  std::future<Code> future_ = promise_.get_future();
 };
 
 // Remembers what was reported.
