@@ -2,12 +2,12 @@
 // at any time. Method: one database each, with executors that the test pumps itself.
 #include <dictsqlite/dictsqlite.hpp>
 
+#include "support/suspended.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <coroutine>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +17,7 @@
 namespace dictsqlite {
 namespace {
 
+using testing_support::Suspended;
 using testing_support::TemporaryDirectory;
 using Code = absl::StatusCode;
 
@@ -36,18 +37,6 @@ class Operations : public testing::Test {
   TemporaryDirectory directory_;
   Options options_;
   std::unique_ptr<Database> db_;
-};
-
-// A coroutine that is suspended in an operation and can be destroyed there.
-struct Suspended {
-  struct promise_type {
-    Suspended get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_always final_suspend() noexcept { return {}; }
-    void return_void() {}
-    void unhandled_exception() { std::terminate(); }
-  };
-  std::coroutine_handle<promise_type> handle;
 };
 
 template <class Operation>

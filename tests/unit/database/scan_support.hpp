@@ -3,12 +3,12 @@
 
 #include <dictsqlite/dictsqlite.hpp>
 
+#include "support/suspended.hpp"
+
 #include <gtest/gtest.h>
 
-#include <coroutine>
 #include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,18 +42,6 @@ inline Rows rows_of(Database& database, const ScanOptions& options = {}) {
   EXPECT_EQ(scan.status(), absl::OkStatus());
   return rows;
 }
-
-/// A coroutine that is suspended in an operation and can be destroyed there.
-struct Suspended {
-  struct promise_type {
-    Suspended get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_always final_suspend() noexcept { return {}; }
-    void return_void() {}
-    void unhandled_exception() { std::terminate(); }
-  };
-  std::coroutine_handle<promise_type> handle;
-};
 
 /// Walks and counts. Not `while (co_await ...)`: GCC 12 gets the destruction of a coroutine wrong that waits there.
 inline Suspended walk(Scan scan, Executor executor, std::size_t* rows) {
