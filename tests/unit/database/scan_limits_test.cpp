@@ -4,7 +4,6 @@
 #include <dictsqlite/dictsqlite.hpp>
 
 #include "support/open_database.hpp"
-#include "support/temporary_directory.hpp"
 #include "unit/database/held_thread.hpp"
 #include "unit/database/scan_support.hpp"
 
@@ -28,27 +27,18 @@ using testing_support::open_database;
 using testing_support::rest_of;
 using testing_support::Rows;
 using testing_support::rows_of;
+using testing_support::ScanTest;
 using testing_support::Suspended;
-using testing_support::TemporaryDirectory;
 using testing_support::walk;
 using testing_support::walk_borrowed;
 using Code = absl::StatusCode;
 
-void write_numbered(Database& database, std::size_t first, std::size_t end) {
-  for (std::size_t number = first; number < end; ++number) {
-    ASSERT_EQ(database.set(numbered(number), "v"), absl::OkStatus());
-  }
-}
-
-class ScanLimits : public testing::Test {
+class ScanLimits : public ScanTest {
  protected:
-  ScanLimits() {
-    options_.path = directory_.file("test.db");
-    database_ = open_database(options_);
-  }
-  void reopen() {
-    database_ = Database();
-    database_ = open_database(options_);
+  void write_numbered(std::size_t count) {
+    for (std::size_t number = 0; number < count; ++number) {
+      ASSERT_EQ(database_.set(numbered(number), "v"), absl::OkStatus());
+    }
   }
   // A scan with more rows than one fetch brings, so that it stays open.
   Scan open_scan() {
@@ -56,10 +46,6 @@ class ScanLimits : public testing::Test {
     EXPECT_TRUE(scan.next().has_value());
     return scan;
   }
-
-  TemporaryDirectory directory_;
-  Options options_;
-  Database database_;
 };
 
 // Held to a bound by the test's time-out: without an end to the scan the log would never start over.
@@ -83,7 +69,7 @@ TEST_F(ScanLimits, AScanThatKeepsTheLogFromStartingOverIsAbortedAndTellsWhereToG
 TEST_F(ScanLimits, OneScanMoreThanScansMaxIsResourceExhaustedAndHarmsNoOther) {
   options_.scans_max = 3;
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   std::vector<Scan> scans;
   for (std::size_t count = 0; count < options_.scans_max; ++count) scans.push_back(open_scan());
   for (int again = 0; again < 3; ++again) {
@@ -100,7 +86,7 @@ TEST_F(ScanLimits, OneScanMoreThanScansMaxIsResourceExhaustedAndHarmsNoOther) {
 TEST_F(ScanLimits, ADroppedScanFreesItsPlace) {
   options_.scans_max = 1;
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   for (int round = 0; round < 200; ++round) {
     Scan scan = database_.scan();
     ASSERT_TRUE(scan.next().has_value()) << round << ": " << scan.status();
@@ -110,7 +96,7 @@ TEST_F(ScanLimits, ADroppedScanFreesItsPlace) {
 TEST_F(ScanLimits, AScanThatIsAssignedToFreesItsPlace) {
   options_.scans_max = 1;
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   Scan scan = open_scan();
   for (int round = 0; round < 50; ++round) {
     scan = database_.scan();
@@ -121,7 +107,7 @@ TEST_F(ScanLimits, AScanThatIsAssignedToFreesItsPlace) {
 TEST_F(ScanLimits, AScanThatReachedItsEndHoldsNoPlace) {
   options_.scans_max = 1;
   reopen();
-  write_numbered(database_, 0, 300);
+  write_numbered(300);
   Scan whole = database_.scan();
   EXPECT_EQ(rest_of(whole).size(), 300u);
   Scan limited = database_.scan({.limit = 10});
@@ -133,7 +119,7 @@ TEST_F(ScanLimits, AScanThatReachedItsEndHoldsNoPlace) {
 TEST_F(ScanLimits, ACoroutineDestroyedInAScanFreesItsPlace) {
   options_.scans_max = 1;
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   ManualExecutor executor;
   for (int round = 0; round < 50; ++round) {
     std::size_t rows = 0;
@@ -147,7 +133,7 @@ TEST_F(ScanLimits, ACoroutineDestroyedInAScanFreesItsPlace) {
 
 // The fetch it waited for is still under way, and the loader has the scan: nobody else may touch it.
 TEST_F(ScanLimits, ACoroutineDestroyedInAScanEndsIt) {
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   ManualExecutor executor;
   Scan scan = database_.scan();
   const Suspended coroutine = walk_borrowed(scan, executor.executor());
@@ -163,7 +149,7 @@ TEST_F(ScanLimits, ACoroutineDestroyedInAScanEndsIt) {
 TEST_F(ScanLimits, ADroppedScanMakesRoomForTheNextAlsoWhileTheLoaderIsBusy) {
   options_.scans_max = 1;
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   std::optional<Scan> dropped(open_scan());
   HeldThread loader;
   loader.hold(database_.get_async("nobody asked for it"));
@@ -189,7 +175,7 @@ TEST_F(ScanLimits, AScanOpenForTooLongIsAbortedAndItsLastKeyLeadsToTheRest) {
   options_.scan_time_max = std::chrono::milliseconds(10);
   reopen();
   constexpr std::size_t kRows = 1'000;
-  write_numbered(database_, 0, kRows);
+  write_numbered(kRows);
   Scan slow = open_scan();
   // It has the only place until its time is up: then, and not before, another one gets it.
   for (;;) {
@@ -216,7 +202,7 @@ TEST_F(ScanLimits, AScanOpenForTooLongIsAbortedAndItsLastKeyLeadsToTheRest) {
 }
 
 TEST_F(ScanLimits, CloseEndsOpenScansAndIsOk) {
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   Scan open = open_scan();
   Scan not_begun = database_.scan();
   Scan ended = database_.scan({.limit = 1});
@@ -235,7 +221,7 @@ TEST_F(ScanLimits, CloseEndsOpenScansAndIsOk) {
 
 TEST_F(ScanLimits, FetchesUnderWayWhenTheDatabaseClosesEndOnceEach) {
   constexpr int kRounds = 30;
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   for (int round = 0; round < kRounds; ++round) {
     std::vector<Scan> scans;
     std::atomic<int> answers{0};
@@ -254,7 +240,7 @@ TEST_F(ScanLimits, FetchesUnderWayWhenTheDatabaseClosesEndOnceEach) {
 }
 
 TEST_F(ScanLimits, AScanAndItsOperationMayOutliveTheDatabase) {
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   std::optional<Scan> open(open_scan());
   Scan not_begun = database_.scan();
   ScanNextOperation operation = not_begun.next_async();
@@ -271,7 +257,7 @@ TEST_F(ScanLimits, AScanAndItsOperationMayOutliveTheDatabase) {
 }
 
 TEST_F(ScanLimits, ATaskWalksAScanWithoutBlocking) {
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   struct Walker {
     static Task<std::size_t> walk(Database* database, ScanOptions options) {
       std::size_t rows = 0;

@@ -1,9 +1,12 @@
-// What tests of scans share: numbered keys, whole walks, and a walking coroutine that can be destroyed where it waits.
+// What tests of scans share: a database to be scanned, numbered keys, whole walks, and a walking coroutine that can be
+// destroyed where it waits.
 #pragma once
 
 #include <dictsqlite/dictsqlite.hpp>
 
+#include "support/open_database.hpp"
 #include "support/suspended.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
 
@@ -42,6 +45,24 @@ inline Rows rows_of(Database& database, const ScanOptions& options = {}) {
   EXPECT_EQ(scan.status(), absl::OkStatus());
   return rows;
 }
+
+/// A database of the test's own.
+class ScanTest : public testing::Test {
+ protected:
+  explicit ScanTest(PersistMode mode = PersistMode::kWriteBehind) {
+    options_.path = directory_.file("test.db");
+    options_.persist_mode = mode;
+    database_ = open_database(options_);
+  }
+  void reopen() {
+    database_ = Database();
+    database_ = open_database(options_);
+  }
+
+  TemporaryDirectory directory_;
+  Options options_;
+  Database database_;
+};
 
 /// Walks and counts. Not `while (co_await ...)`: GCC 12 gets the destruction of a coroutine wrong that waits there.
 inline Suspended walk(Scan scan, Executor executor, std::size_t* rows) {

@@ -3,9 +3,7 @@
 // come from is tried with a disk and without one; limits are met one at a time.
 #include <dictsqlite/dictsqlite.hpp>
 
-#include "support/open_database.hpp"
 #include "support/random.hpp"
-#include "support/temporary_directory.hpp"
 #include "unit/database/scan_support.hpp"
 
 #include <gtest/gtest.h>
@@ -25,13 +23,12 @@ namespace {
 
 using testing_support::kRowsAFetch;
 using testing_support::numbered;
-using testing_support::open_database;
 using testing_support::Random;
 using testing_support::rest_of;
 using testing_support::Rows;
 using testing_support::rows_of;
+using testing_support::ScanTest;
 using testing_support::Suspended;
-using testing_support::TemporaryDirectory;
 using testing_support::walk;
 using std::literals::operator""s;
 using Code = absl::StatusCode;
@@ -50,23 +47,21 @@ Rows expected(const Model& model, const ScanOptions& options) {
   return rows;
 }
 
-Options options_in(const TemporaryDirectory& directory, PersistMode mode) {
-  Options options;
-  options.path = directory.file("test.db");
-  options.persist_mode = mode;
-  return options;
-}
-
 // --- which rows, in which order, in every mode ---
 
-class ScanRange : public testing::TestWithParam<PersistMode> {
+class ScanRange : public ScanTest, public testing::WithParamInterface<PersistMode> {
  protected:
+  ScanRange() : ScanTest(GetParam()) {}
+
   void set(const std::string& key, const std::string& value) {
     ASSERT_EQ(database_.set(key, value, {.ack = Ack::kAccepted}), absl::OkStatus());
     model_[key] = value;
   }
   void set_all(const std::vector<std::string>& keys) {
     for (const std::string& key : keys) set(key, "value of " + key);
+  }
+  void set_numbered(std::size_t count) {
+    for (std::size_t number = 0; number < count; ++number) set(numbered(number), "v");
   }
   void expect(const ScanOptions& options) {
     EXPECT_EQ(rows_of(database_, options), expected(model_, options))
@@ -80,8 +75,6 @@ class ScanRange : public testing::TestWithParam<PersistMode> {
     }
   }
 
-  TemporaryDirectory directory_;
-  Database database_ = open_database(options_in(directory_, GetParam()));
   Model model_;
 };
 
@@ -144,7 +137,7 @@ TEST_P(ScanRange, ThatEndsBeforeItBeginsIsEmptyAndOk) {
 }
 
 TEST_P(ScanRange, StopsAtItsLimit) {
-  for (std::size_t number = 0; number < 2 * kRowsAFetch + 10; ++number) set(numbered(number), "v");
+  set_numbered(2 * kRowsAFetch + 10);
   for (const std::size_t limit : {std::size_t{1}, std::size_t{2}, kRowsAFetch - 1, kRowsAFetch, kRowsAFetch + 1,
                                   2 * kRowsAFetch, 2 * kRowsAFetch + 10, 5 * kRowsAFetch}) {
     expect_both_ways({.limit = limit});
@@ -243,7 +236,7 @@ TEST_P(ScanRange, OfRowsLargerThanAFetchKeepsThemWhole) {
 }
 
 TEST_P(ScanRange, GoesOnBehindItsResumeKey) {
-  for (std::size_t number = 0; number < 400; ++number) set(numbered(number), "v");
+  set_numbered(400);
   std::optional<Scan> scan(database_.scan());
   EXPECT_EQ(scan->resume_key(), "");
   for (std::size_t number = 0; number < 300; ++number) {
@@ -256,7 +249,7 @@ TEST_P(ScanRange, GoesOnBehindItsResumeKey) {
 }
 
 TEST_P(ScanRange, MayBeMovedInMidWalk) {
-  for (std::size_t number = 0; number < 300; ++number) set(numbered(number), "v");
+  set_numbered(300);
   Scan first = database_.scan();
   ASSERT_EQ(first.next()->key, numbered(0));
   Scan second = std::move(first);
@@ -281,7 +274,7 @@ TEST_P(ScanRange, ByPrefixAndRangeIsInvalidAndHandsOutNothing) {
 }
 
 TEST_P(ScanRange, IsReadyAtOnceForAllRowsButTheFirstOfAFetch) {
-  for (std::size_t number = 0; number < 2 * kRowsAFetch + 88; ++number) set(numbered(number), "v");
+  set_numbered(2 * kRowsAFetch + 88);
   Scan scan = database_.scan();
   std::size_t waited = 0;
   std::size_t rows = 0;
@@ -304,7 +297,7 @@ TEST_P(ScanRange, IsReadyAtOnceForAllRowsButTheFirstOfAFetch) {
 }
 
 TEST_P(ScanRange, MayBeDestroyedWhileACoroutineIsSuspendedInIt) {
-  for (std::size_t number = 0; number < 600; ++number) set(numbered(number), "v");
+  set_numbered(600);
   ManualExecutor executor;
   for (int round = 0; round < 100; ++round) {
     std::size_t rows = 0;
