@@ -3,6 +3,7 @@
 // through eviction, misses and durable waits; afterwards the file must hold the same.
 #include <dictsqlite/dictsqlite.hpp>
 
+#include "support/pump.hpp"
 #include "support/scale.hpp"
 #include "support/simulation.hpp"
 #include "support/temporary_directory.hpp"
@@ -11,7 +12,6 @@
 
 #include <chrono>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +19,7 @@
 namespace dictsqlite {
 namespace {
 
+using testing_support::Pump;
 using testing_support::Random;
 using testing_support::Simulation;
 using testing_support::TemporaryDirectory;
@@ -31,8 +32,18 @@ struct Client {
   Random random;
   std::map<std::string, std::string> written;
 
-  [[nodiscard]] std::string some_key() {
-    return "client " + std::to_string(number) + " key " + std::to_string(random.below(kKeysEach));
+  [[nodiscard]] std::string key(std::size_t index) const {
+    return "client " + std::to_string(number) + " key " + std::to_string(index);
+  }
+  [[nodiscard]] std::string some_key() { return key(random.below(kKeysEach)); }
+  // What the database says about one of its keys.
+  void expect(const std::string& key, const absl::StatusOr<Value>& value) const {
+    const auto expected = written.find(key);
+    if (expected == written.end()) {
+      EXPECT_EQ(value.status().code(), absl::StatusCode::kNotFound) << key;
+    } else {
+      EXPECT_TRUE(value.ok() && *value == expected->second) << key << ": " << value.status();
+    }
   }
 };
 
@@ -55,23 +66,21 @@ Options small_options(std::string path, Executor executor) {
 
 Task<void> step(Database& database, Client& client) {
   const std::string key = client.some_key();
+  absl::Status status;
   switch (client.random.below(8)) {
     case 0:
     case 1:
     case 2: {
       std::string value = client.random.bytes(client.random.one_in(4) ? 20'000 : 20);
       const Ack ack = client.random.one_in(4) ? Ack::kDurable : Ack::kAccepted;
-      const absl::Status status = co_await database.set_async(key, value, {.ack = ack});
-      EXPECT_TRUE(status.ok()) << status;
+      status = co_await database.set_async(key, value, {.ack = ack});
       client.written.insert_or_assign(key, std::move(value));
       break;
     }
-    case 3: {
-      const absl::Status status = co_await database.erase_async(key);
-      EXPECT_TRUE(status.ok()) << status;
+    case 3:
+      status = co_await database.erase_async(key);
       client.written.erase(key);
       break;
-    }
     case 4: {
       WriteBatch batch;
       for (int row = 0; row < 5; ++row) {
@@ -79,30 +88,20 @@ Task<void> step(Database& database, Client& client) {
         batch.set(each, "batch");
         client.written.insert_or_assign(each, "batch");
       }
-      const absl::Status status = co_await database.write_async(std::move(batch));
-      EXPECT_TRUE(status.ok()) << status;
+      status = co_await database.write_async(batch);
       break;
     }
     case 5: {
-      absl::Status status;
-      if (client.random.one_in(2)) {
-        status = co_await database.flush_async();
-      } else {
-        status = co_await database.sync_async();
-      }
-      EXPECT_TRUE(status.ok()) << status;
+      FenceOperation fence = client.random.one_in(2) ? database.flush_async() : database.sync_async();
+      status = co_await std::move(fence);
       break;
     }
     default: {
       const absl::StatusOr<Value> value = co_await database.get_async(key);
-      const auto expected = client.written.find(key);
-      if (expected == client.written.end()) {
-        EXPECT_EQ(value.status().code(), absl::StatusCode::kNotFound) << key;
-      } else {
-        EXPECT_TRUE(value.ok() && *value == expected->second) << key << ": " << value.status();
-      }
+      client.expect(key, value);
     }
   }
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 Task<void> live(Database& database, Client& client, std::size_t steps) {
@@ -111,47 +110,11 @@ Task<void> live(Database& database, Client& client, std::size_t steps) {
 
 Task<void> check(Database& database, const Client& client) {
   for (std::size_t number = 0; number < kKeysEach; ++number) {
-    const std::string key = "client " + std::to_string(client.number) + " key " + std::to_string(number);
+    const std::string key = client.key(number);
     const absl::StatusOr<Value> value = co_await database.get_async(key);
-    const auto expected = client.written.find(key);
-    if (expected == client.written.end()) {
-      EXPECT_EQ(value.status().code(), absl::StatusCode::kNotFound) << key;
-    } else {
-      EXPECT_TRUE(value.ok() && *value == expected->second) << key << ": " << value.status();
-    }
+    client.expect(key, value);
   }
 }
-
-// Runs the test's side: whatever resumes does so here, between the turns of the others.
-class Pump {
- public:
-  explicit Pump(Simulation& simulation) : simulation_(simulation) {}
-
-  [[nodiscard]] Executor executor() noexcept { return executor_.executor(); }
-
-  template <class Operation>
-  typename Operation::Result wait_for(Operation operation) {
-    std::optional<typename Operation::Result> result;
-    std::move(operation).start(
-        [&](typename Operation::Result outcome) noexcept { result.emplace(std::move(outcome)); });
-    while (!result) turn();
-    return *std::move(result);
-  }
-  void run_all(std::vector<Task<void>> tasks) {
-    TaskScope scope;
-    for (Task<void>& task : tasks) scope.spawn(executor(), std::move(task));
-    while (scope.running() != 0) turn();
-    scope.join();
-  }
-
- private:
-  void turn() {
-    if (executor_.poll(1, std::chrono::nanoseconds(0)) == 0) simulation_.sleep(std::chrono::microseconds(10));
-  }
-
-  Simulation& simulation_;
-  ManualExecutor executor_;
-};
 
 std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
   const TemporaryDirectory directory;
