@@ -51,7 +51,9 @@ Accepted WritePath::accept_with_room(Entry* entry, Ring ring) noexcept {
   // 1 reserve
   if (DICTSQLITE_UNLIKELY(cache_.backlog_is_full())) return {AcceptOutcome::kNoRoom, 0};
   const bool is_batch = entry->kind == EntryKind::kBatch;
-  if (is_batch && !gate_.try_enter()) return {AcceptOutcome::kNoRoom, 0};
+  if (is_batch && !gate_.try_enter()) {
+    return {ring_.is_failed() ? AcceptOutcome::kFailed : AcceptOutcome::kNoRoom, 0};
+  }
   const std::size_t bytes = footprint(*entry);
   const std::size_t rows = is_batch ? entry->word<BatchRows>()->count : 1;
   ring::Claim claim{ring::ClaimOutcome::kFull, 0};

@@ -161,7 +161,10 @@ void Loader::load_group(std::span<Flight* const> flights) {
 // Fills `loaded` of each flight, from one snapshot. What stays null failed, and was told so.
 void Loader::load_keys(std::span<Flight* const> firsts) {
   keys_.clear();
-  for (const Flight* flight : firsts) keys_.push_back(flight->pending->key());
+  for (Flight* flight : firsts) {
+    flight->out_of_memory = false;  // it may have been, in a group that failed
+    keys_.push_back(flight->pending->key());
+  }
   const std::uint32_t table_id = firsts.front()->pending->table_id;
   const auto found = [&](const store::LoadedRow& row) {
     Flight* flight = firsts[row.key_index];

@@ -2,7 +2,7 @@
 // and hands each value to the table and to everyone who waits. Natural batching: it never waits for more. It also
 // fetches the rows of scans.
 //
-// Thread-safety: flights() and queue_scan() from any thread; start(), request_stop() and join() from the owner.
+// Thread-safety: flights(), queue_scan() and end_scans_soon() from any thread; start() and stop() from the owner.
 // Ownership:     owns its reading connection and the open scans; borrows the store, which must outlive it.
 #pragma once
 
