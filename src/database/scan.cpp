@@ -109,7 +109,7 @@ Scan& Scan::operator=(Scan&& other) noexcept {
 
 Scan::~Scan() {
   if (state_ == nullptr) return;
-  state_->dropped.store(true, std::memory_order_seq_cst);  // (Y2); (L3): before the look at the doorbell
+  state_->dropped.raise();  // (Y2); (L3): before the look at the doorbell
   if (engine_) engine_.get()->loader().ring();
   state_->release();
 }

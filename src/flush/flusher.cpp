@@ -58,7 +58,7 @@ void Flusher::join() noexcept {
 }
 
 void Flusher::give_up() noexcept {
-  give_up_.store(true, std::memory_order_seq_cst);
+  give_up_.raise();  // (Q1)
   path_.doorbell().ring();
 }
 
@@ -257,7 +257,7 @@ void Flusher::apply() {
   const auto next_rows = [this]() -> std::optional<std::span<const store::RowWrite>> {
     drain();
     if (cache_.backlog_is_large()) cache_.collect();
-    if (give_up_.load(std::memory_order_seq_cst)) return std::nullopt;
+    if (give_up_.is_raised()) return std::nullopt;  // (Q2)
     return fold_.next();
   };
   const absl::Status status = store_->writer().apply(next_rows, last);
@@ -392,7 +392,7 @@ void Flusher::fail(const absl::Status& status) {
 // True if the thread is done.
 bool Flusher::close_step() {
   ring::WriteRing& ring = path_.ring();
-  const bool give_up = give_up_.load(std::memory_order_seq_cst);
+  const bool give_up = give_up_.is_raised();  // (Q2)
   gave_up_ = give_up;
   if (give_up && !failure_.failed() && !staged_.empty()) {
     fail(

@@ -13,6 +13,7 @@
 #include <dictsqlite/event.hpp>
 
 #include "base/failure.hpp"
+#include "base/flag.hpp"
 #include "cache/cache.hpp"
 #include "flush/flush_policy.hpp"
 #include "flush/fold.hpp"
@@ -145,7 +146,7 @@ class Flusher {
   task::ResumeThread& resume_;
   Waiters waiters_;
   FlushCounters counters_;
-  std::atomic<bool> give_up_{false};  // set by give_up(), read between steps: the doorbell orders it
+  base::Flag give_up_;  // (Q1) raised (FL1) by give_up() before it rings; (Q2) looked at (FL2) between steps
 
   // The thread's own.
   const base::Clock& clock_;

@@ -59,7 +59,7 @@ std::uint64_t Flusher::choose_wake_ticket(const FlushView& look) const noexcept 
 // Between park() and sleeping: whether everything is as it was (D4).
 bool Flusher::nothing_new(std::uint64_t wake_ticket) {
   if (waiters_.has_new() || path_.parked().count() != parked_seen_) return false;
-  if (closing_ && !gave_up_ && give_up_.load(std::memory_order_seq_cst)) return false;
+  if (closing_ && !gave_up_ && give_up_.is_raised()) return false;  // (Q2)
   ring::WriteRing& ring = path_.ring();
   if (ring.claimed() <= wake_ticket) return true;
   // Somebody has claimed what we wait for. If the next slot is published there is work; if not, its producer stalls

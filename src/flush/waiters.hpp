@@ -4,17 +4,17 @@
 // Ownership:     the completer's reference of every completion in it.
 // Progress:      push() is lock-free.
 //
-//   (Q1) push: CAS on the stack, seq_cst, before the pusher's look at the doorbell (D2)
-//   (Q2) the flusher: look at the stack, after its store to the doorbell (D3); and exchange, acquire
+//   (Q1) push: onto the stack (CS1), before the pusher's look at the doorbell (D2)
+//   (Q2) the flusher: look at the stack (CS2), after its store to the doorbell (D3); and taking
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>
 
-#include "base/assert.hpp"
+#include "base/closable_stack.hpp"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -23,28 +23,23 @@ namespace dictsqlite::flush {
 enum class WaitFor : std::uint8_t { kApplied, kDurable, kSettled, kClosed };
 inline constexpr std::size_t kWaitKinds = 4;
 
-class Waiters {
+template <class Atomics = base::StdAtomics>
+class BasicWaiters {
  public:
   /// False if the flusher has ended: the completion stays the caller's. Ring the doorbell afterwards.
   [[nodiscard]] bool push(detail::Completion* completion, WaitFor kind, std::uint64_t sequence) noexcept {
     completion->kind = static_cast<std::uint8_t>(kind);
     completion->sequence = sequence;
-    detail::Completion* first = new_.load(std::memory_order_relaxed);  // validated by the CAS
-    do {
-      if (first == closed()) return false;
-      completion->next_waiter = first;
-    } while (
-        !new_.compare_exchange_weak(first, completion, std::memory_order_seq_cst, std::memory_order_relaxed));  // (Q1)
-    return true;
+    return new_.push(completion);  // (Q1)
   }
-  [[nodiscard]] bool has_new() const noexcept { return new_.load(std::memory_order_seq_cst) != nullptr; }  // (Q2)
+  [[nodiscard]] bool has_new() const noexcept { return new_.has_any(); }  // (Q2)
 
   // --- flusher ---
 
   /// Sorts in what was handed over since the last call.
-  void take_new() { sort_in(new_.exchange(nullptr, std::memory_order_acquire)); }  // (Q2)
+  void take_new() { sort_in(new_.take_all()); }  // (Q2)
   /// The same for the last time: push() fails from now on.
-  void take_last() { sort_in(new_.exchange(closed(), std::memory_order_acquire)); }  // (Q2)
+  void take_last() { sort_in(new_.take_last()); }  // (Q2)
   void add(detail::Completion* completion) {
     auto& heap = heaps_[completion->kind];
     heap.push_back(completion);
@@ -81,26 +76,23 @@ class Waiters {
 
  private:
   void sort_in(detail::Completion* completion) {
-    DICTSQLITE_DCHECK(completion != closed(), "nothing is taken after the last");
     while (completion != nullptr) {
       detail::Completion* const next = completion->next_waiter;
       add(completion);
       completion = next;
     }
   }
-  // The end of the stack once it is closed: no completion has this address.
-  [[nodiscard]] static detail::Completion* closed() noexcept {
-    static constinit char mark = 0;
-    return reinterpret_cast<detail::Completion*>(&mark);
-  }
   [[nodiscard]] static constexpr std::size_t index(WaitFor kind) noexcept { return static_cast<std::size_t>(kind); }
   [[nodiscard]] static bool later(const detail::Completion* a, const detail::Completion* b) noexcept {
     return a->sequence > b->sequence;
   }
 
-  std::atomic<detail::Completion*> new_{nullptr};  // stack of those the flusher has not seen. (Q1) (Q2)
+  // Those the flusher has not seen. (Q1) (Q2)
+  base::ClosableStack<detail::Completion, &detail::Completion::next_waiter, Atomics> new_;
   std::array<std::vector<detail::Completion*>, kWaitKinds> heaps_;  // by sequence, nearest first
   std::array<std::uint64_t, kWaitKinds> furthest_{};
 };
+
+using Waiters = BasicWaiters<>;
 
 }  // namespace dictsqlite::flush

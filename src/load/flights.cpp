@@ -45,7 +45,7 @@ Flights::Taken Flights::take(const Table::Key& key, Completion* completion) noex
       if (placed.outcome == Table::PendingResult::Outcome::kStands) {
         completion->next_waiter = nullptr;                           // it may come from the list of parked misses
         made->waiters.store(completion, std::memory_order_relaxed);  // under the stripe's mutex
-        if (queue(made)) return Taken::kQueued;
+        if (queued_.push(made)) return Taken::kQueued;               // (L1)
         cache_.table().remove(key.hash, made->pending);
         give_up(made);
         return refuse(completion);
@@ -111,16 +111,6 @@ void Flights::give_up(Flight* flight) noexcept {
   in_flight_.fetch_sub(1, std::memory_order_relaxed);  // bounds memory only
 }
 
-bool Flights::queue(Flight* flight) noexcept {
-  Flight* first = queued_.load(std::memory_order_relaxed);  // validated by the CAS
-  do {
-    if (first == closed()) return false;
-    flight->next = first;
-  } while (
-      !queued_.compare_exchange_weak(first, flight, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L1)
-  return true;
-}
-
 // Landing touches lines that other threads wrote last: they are fetched so many flights ahead.
 void Flights::prefetch_landing(const Flight& flight) noexcept {
   cache_.table().prefetch_bucket(flight.hash);
@@ -181,41 +171,21 @@ void Flights::answer_all(const Flight& flight) const noexcept {
 bool Flights::park(Completion* completion, const Table::Key& key) noexcept {
   // The key's bytes belong to the operation, which may be gone when the miss is admitted: keep a copy.
   Entry* copy = cache_.pool().make(EntryKind::kAbsent, key.table_id, key.bytes, {}, 0);
-  {
-    const base::MutexLock lock(parked_mutex_);
-    if (parked_closed_) {
-      if (copy != nullptr) cache_.pool().release(copy);
-      return false;
-    }
-    completion->subject = copy;  // null if memory is short: admit_parked() says so
-    completion->next_waiter = nullptr;
-    (parked_last_ != nullptr ? parked_last_->next_waiter : parked_first_) = completion;
-    parked_last_ = completion;
-    parked_count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
-  }
-  return true;
-}
-
-void Flights::close_parked() noexcept {
-  const base::MutexLock lock(parked_mutex_);
-  parked_closed_ = true;
+  completion->subject = copy;                 // null if memory is short: admit_parked() says so
+  if (parked_.push(completion)) return true;  // (L1)
+  completion->subject = nullptr;
+  if (copy != nullptr) cache_.pool().release(copy);
+  return false;
 }
 
 void Flights::admit_parked() noexcept {
   for (;;) {
-    Completion* completion = nullptr;
-    {
-      const base::MutexLock lock(parked_mutex_);
-      // A hint: miss() decides. Not at the last look, when misses that are about to be refused may hold the flights for
-      // a moment: whoever is parked then is refused as well.
-      const bool none_free = in_flight_.load(std::memory_order_relaxed) >= flights_max_ || cache_.backlog_is_full();
-      if (none_free && !parked_closed_) return;
-      completion = parked_first_;
-      if (completion == nullptr) return;
-      parked_first_ = completion->next_waiter;
-      if (parked_first_ == nullptr) parked_last_ = nullptr;
-      parked_count_.fetch_sub(1, std::memory_order_seq_cst);  // (L1)
-    }
+    // A hint: miss() decides. Not at the last look, when misses that are about to be refused may hold the flights for
+    // a moment: whoever is parked then is refused as well.
+    const bool none_free = in_flight_.load(std::memory_order_relaxed) >= flights_max_ || cache_.backlog_is_full();
+    if (none_free && !parked_.is_closed()) return;
+    Completion* const completion = parked_.pop_front();
+    if (completion == nullptr) return;
     auto* copy = static_cast<Entry*>(std::exchange(completion->subject, nullptr));
     if (copy == nullptr) {
       detail::complete(completion, absl::StatusCode::kResourceExhausted, "no memory for a load");

@@ -14,11 +14,12 @@
 
 #include <dictsqlite/detail/completion.hpp>
 
-#include "base/assert.hpp"
+#include "base/closable_stack.hpp"
 #include "base/mutex.hpp"
 #include "base/watermark.hpp"
 #include "cache/cache.hpp"
 #include "io/doorbell.hpp"
+#include "load/parked_misses.hpp"
 
 #include <array>
 #include <atomic>
@@ -61,16 +62,12 @@ class Flights {
                                  Tell tell = Tell::kAtOnce) noexcept;
   void tell_loader() noexcept { doorbell_.ring(); }
 
-  [[nodiscard]] bool has_queued() const noexcept { return queued_.load(std::memory_order_seq_cst) != nullptr; }  // (L2)
-  [[nodiscard]] bool has_parked() const noexcept { return parked_count_.load(std::memory_order_seq_cst) != 0; }  // (L2)
+  [[nodiscard]] bool has_queued() const noexcept { return queued_.has_any(); }  // (L2)
+  [[nodiscard]] bool has_parked() const noexcept { return parked_.any(); }      // (L2)
   /// Everything that queued since the last call, in no order.
-  [[nodiscard]] Flight* take_queued() noexcept {
-    Flight* const queued = queued_.exchange(nullptr, std::memory_order_acquire);  // (L2)
-    DICTSQLITE_DCHECK(queued != closed(), "nothing is taken after the last");
-    return queued;
-  }
+  [[nodiscard]] Flight* take_queued() noexcept { return queued_.take_all(); }  // (L2)
   /// The same for the last time: misses are refused with kFailedPrecondition from now on.
-  [[nodiscard]] Flight* take_last() noexcept { return queued_.exchange(closed(), std::memory_order_acquire); }  // (L2)
+  [[nodiscard]] Flight* take_last() noexcept { return queued_.take_last(); }  // (L2)
 
   /// Ends flights: caches what was loaded where the lease still holds, and hands it, or the error, to everyone who
   /// waits. Errors are not cached.
@@ -78,7 +75,7 @@ class Flights {
   /// Starts misses that waited for a flight to become free. The loader calls it after landing some.
   void admit_parked() noexcept;
   /// From now on a miss that finds no free flight is refused with kFailedPrecondition. Before the last admit_parked().
-  void close_parked() noexcept;
+  void close_parked() noexcept { parked_.close(); }
 
   [[nodiscard]] std::uint64_t in_flight() const noexcept {
     return in_flight_.load(std::memory_order_relaxed);
@@ -100,7 +97,6 @@ class Flights {
   [[nodiscard]] Flight* make(const cache::Table::Key& key) noexcept;
   void destroy(Flight* flight) noexcept;
   void give_up(Flight* flight) noexcept;
-  [[nodiscard]] bool queue(Flight* flight) noexcept;
   [[nodiscard]] bool park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
   // kQueued: the loader has to be told.
   enum class Taken : std::uint8_t { kReady, kJoined, kQueued };
@@ -109,11 +105,6 @@ class Flights {
   void prefetch_landing(const Flight& flight) noexcept;
   void close(Flight& flight) noexcept;
   void answer_all(const Flight& flight) const noexcept;
-  // The end of the queue once it is closed: no flight has this address.
-  [[nodiscard]] static Flight* closed() noexcept {
-    static constinit char mark = 0;
-    return reinterpret_cast<Flight*>(&mark);
-  }
 
   cache::Cache& cache_;
   const base::Watermark& applied_;
@@ -121,17 +112,12 @@ class Flights {
   io::Doorbell& doorbell_;
   std::array<Stripe, kStripes> stripes_;
 
-  // Flights the loader has not seen: (L1) push, CAS, seq_cst, before the look at the doorbell (D2);
-  // (L2) the loader's look, after its store to the doorbell (D3), and its exchange, acquire.
-  alignas(base::kCacheLine) std::atomic<Flight*> queued_{nullptr};
+  // Flights the loader has not seen: (L1) pushed (CS1) before the look at the doorbell (D2); (L2) the loader's look
+  // (CS2) after its store to the doorbell (D3), and its taking. Parked misses likewise.
+  alignas(base::kCacheLine) base::ClosableStack<Flight, &Flight::next> queued_;
   alignas(base::kCacheLine) std::atomic<std::size_t> in_flight_{0};  // bounds memory, publishes nothing
   std::atomic<std::uint64_t> joined_{0};
-
-  std::atomic<std::uint64_t> parked_count_{0};  // changed under the mutex; (L1) (L2)
-  base::Mutex parked_mutex_;
-  detail::Completion* parked_first_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
-  detail::Completion* parked_last_ DICTSQLITE_GUARDED_BY(parked_mutex_) = nullptr;
-  bool parked_closed_ DICTSQLITE_GUARDED_BY(parked_mutex_) = false;
+  ParkedMisses parked_;  // those that found no free flight. (L1) (L2)
 };
 
 }  // namespace dictsqlite::load

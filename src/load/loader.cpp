@@ -24,12 +24,6 @@ constexpr std::string_view kOpenForTooLong =
 // How often misses that wait for a free flight, or for a stalled reader, are tried again when no flight has landed.
 constexpr base::Nanoseconds kParkedRetry = std::chrono::milliseconds(1);
 
-// The end of the scan queue once it is closed: no session has this address.
-Session* closed_queue() noexcept {
-  static constinit char mark = 0;
-  return reinterpret_cast<Session*>(&mark);
-}
-
 // Turns a stack of sessions round.
 Session* in_order(Session* stack) noexcept {
   Session* queue = nullptr;
@@ -76,27 +70,27 @@ absl::Status Loader::start(store::SqliteStore* store) {
 }
 
 void Loader::stop() noexcept {
-  stopping_.store(true, std::memory_order_seq_cst);
+  stopping_.raise();  // (L3)
   doorbell_.ring();
   thread_.join();
 }
 
 void Loader::end_scans_soon() noexcept {
-  log_pinned_.store(true, std::memory_order_seq_cst);
+  log_pinned_.raise();  // (L3)
   doorbell_.ring();
 }
 
 void Loader::run() noexcept {
   for (;;) {
     if (step()) continue;
-    if (stopping_.load(std::memory_order_seq_cst)) break;
+    if (stopping_.is_raised()) break;  // (L4)
     sleep();
   }
   // The last of each queue: whoever comes later is refused.
   load(flights_.take_last());
   flights_.close_parked();
   flights_.admit_parked();
-  serve_scans(in_order(scan_queue_.exchange(closed_queue(), std::memory_order_acquire)));  // (L4)
+  serve_scans(in_order(scan_queue_.take_last()));  // (L4)
   end_scans(true);
   reader_.reset();
 }
@@ -105,7 +99,7 @@ bool Loader::step() {
   bool worked = false;
   // Queue first: by then whoever is in it finds gone what was dropped before he came.
   Session* const scans = take_scans();
-  end_scans(log_pinned_.exchange(false, std::memory_order_seq_cst));
+  end_scans(log_pinned_.take());  // (L4)
   if (Flight* queued = flights_.take_queued()) {
     load(queued);
     worked = true;
@@ -209,26 +203,19 @@ void Loader::finish(std::span<Flight* const> flights) {
 // --- scans ---
 
 bool Loader::queue_scan(Session* scan) noexcept {
-  Session* first = scan_queue_.load(std::memory_order_relaxed);  // validated by the CAS
-  do {
-    if (first == closed_queue()) return false;
-    scan->next = first;
-  } while (
-      !scan_queue_.compare_exchange_weak(first, scan, std::memory_order_seq_cst, std::memory_order_relaxed));  // (L3)
+  if (!scan_queue_.push(scan)) return false;  // (L3)
   doorbell_.ring();
   return true;
 }
 
 // Those who want rows, in the order in which they came.
-Session* Loader::take_scans() noexcept {
-  return in_order(scan_queue_.exchange(nullptr, std::memory_order_acquire));
-}  // (L4)
+Session* Loader::take_scans() noexcept { return in_order(scan_queue_.take_all()); }  // (L4)
 
 void Loader::serve_scans(Session* queued) {
   while (queued != nullptr) {
     Session* const next = queued->next;
     Completion* completion = std::exchange(queued->completion, nullptr);
-    if (!queued->dropped.load(std::memory_order_acquire)) fetch(queued);  // (Y2) nobody would see the rows
+    if (!queued->dropped.is_raised()) fetch(queued);  // (Y2) nobody would see the rows
     queued->release();
     detail::complete(completion, absl::StatusCode::kOk);
     queued = next;
@@ -294,7 +281,7 @@ void Loader::end_scans(bool all) {
   const base::Instant now = clock_.now();
   for (std::size_t index = scans_.size(); index-- > 0;) {
     const OpenScan& scan = scans_[index];
-    const bool dropped = scan.session->dropped.load(std::memory_order_acquire);  // (Y2) pairs with Scan's destructor
+    const bool dropped = scan.session->dropped.is_raised();  // (Y2) pairs with Scan's destructor
     if (all || dropped || now - scan.opened > config_.scan_time_max) end_scan(index);
   }
 }
@@ -308,13 +295,13 @@ void Loader::end_scan(std::size_t index) {
 // --- sleeping ---
 
 bool Loader::nothing_queued() const noexcept {
-  return !flights_.has_queued() && scan_queue_.load(std::memory_order_seq_cst) == nullptr &&  // (L4)
-         !stopping_.load(std::memory_order_seq_cst) && !log_pinned_.load(std::memory_order_seq_cst);
+  return !flights_.has_queued() && !scan_queue_.has_any() && !stopping_.is_raised() &&
+         !log_pinned_.is_raised();  // (L4)
 }
 
 bool Loader::any_dropped() const noexcept {
   return std::any_of(scans_.begin(), scans_.end(), [](const OpenScan& scan) {
-    return scan.session->dropped.load(std::memory_order_seq_cst);  // (L4)
+    return scan.session->dropped.is_raised();  // (L4)
   });
 }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/closable_stack.hpp"
+#include "base/flag.hpp"
 #include "load/flights.hpp"
 #include "load/scan_session.hpp"
 #include "store/sqlite_store.hpp"
@@ -110,10 +112,10 @@ class Loader {
   io::Doorbell doorbell_;
   Flights flights_;
   LoadCounters counters_;
-  std::atomic<bool> stopping_{false};    // seq_cst: set before ring(), read between park() and sleeping
-  std::atomic<bool> log_pinned_{false};  // the same
-  // Scans that want rows: (L3) push, seq_cst, before the look at the doorbell (D2); (L4) look after (D3), and exchange.
-  std::atomic<ScanNextOperation::State*> scan_queue_{nullptr};
+  base::Flag stopping_;    // (L3) raised (FL1) before ring(); (L4) looked at (FL2) between park() and sleeping
+  base::Flag log_pinned_;  // the same
+  // Scans that want rows: (L3) pushed (CS1) before the look at the doorbell (D2); (L4) looked for (CS2) after (D3).
+  base::ClosableStack<ScanNextOperation::State, &ScanNextOperation::State::next> scan_queue_;
 
   // The thread's own.
   const base::Clock& clock_;

@@ -7,6 +7,7 @@
 
 #include <dictsqlite/scan.hpp>
 
+#include "base/flag.hpp"
 #include "store/store.hpp"
 
 #include <absl/status/status.h>
@@ -40,7 +41,7 @@ struct ScanNextOperation::State {
   detail::Completion* completion = nullptr;  // of the fetch under way
   State* next = nullptr;                     // in the loader's queue
 
-  std::atomic<bool> dropped{false};  // the Scan is gone: the loader may end the transaction
+  base::Flag dropped;  // the Scan is gone: the loader may end the transaction. (L3) (L4) (Y2)
   std::atomic<std::uint32_t> references{1};
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }  // the caller has a reference

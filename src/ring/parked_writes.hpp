@@ -11,6 +11,7 @@
 
 #include <dictsqlite/detail/completion.hpp>
 
+#include "base/atomics.hpp"
 #include "base/mutex.hpp"
 
 #include <atomic>
@@ -18,7 +19,8 @@
 
 namespace dictsqlite::ring {
 
-class ParkedWrites {
+template <class Atomics = base::StdAtomics>
+class BasicParkedWrites {
  public:
   /// Whether a newcomer may not go straight to the ring: others wait before it, or no more writes are taken.
   [[nodiscard]] bool must_wait() const noexcept { return state_.load(std::memory_order_seq_cst) != 0; }  // (K1)
@@ -81,11 +83,14 @@ class ParkedWrites {
   static constexpr std::uint64_t kPaused = 2;
   static constexpr std::uint64_t kOne = 4;
 
-  std::atomic<std::uint64_t> state_{0};  // number parked * kOne | paused | closed; changed under the mutex. (K1)
+  // Number parked * kOne | paused | closed; changed under the mutex. (K1)
+  typename Atomics::template Atomic<std::uint64_t> state_{0};
   base::Mutex mutex_;
   detail::Completion* first_ DICTSQLITE_GUARDED_BY(mutex_) = nullptr;
   detail::Completion* last_ DICTSQLITE_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t total_ DICTSQLITE_GUARDED_BY(mutex_) = 0;
 };
+
+using ParkedWrites = BasicParkedWrites<>;
 
 }  // namespace dictsqlite::ring
