@@ -53,7 +53,7 @@ TEST_F(ScanLimits, AScanThatKeepsTheLogFromStartingOverIsAbortedAndTellsWhereToG
   options_.wal_bytes = 64u << 10;
   options_.scan_time_max = std::chrono::hours(1);
   reopen();
-  write_numbered(database_, 0, 1'000);
+  write_numbered(1'000);
   Scan scan = open_scan();
   std::uint64_t log_bytes = 0;
   for (std::uint64_t before = 0; log_bytes >= before; log_bytes = database_.stats().wal_bytes) {

@@ -193,7 +193,7 @@ class MadeUpScan {
     EXPECT_TRUE(loader_.queue_scan(session_));
   }
   void drop() {
-    session_->dropped.store(true);
+    session_->dropped.raise();
     loader_.ring();
   }
   [[nodiscard]] int answers() const { return answers_; }
