@@ -15,7 +15,7 @@ struct FaultVfs::State {
   std::mutex mutex;  // of what follows
   std::optional<Fault> fault;
   int failures = 0;
-  int calls[2][2] = {};
+  int calls[2][3] = {};
 
   // The errno of a call that fails now, or 0.
   int next(FaultFile file, FaultCall call) {
@@ -91,7 +91,11 @@ struct FaultVfs::Methods {
   }
   static int close(sqlite3_file* base) { return File::of(base).io().xClose(File::of(base).below()); }
   static int read(sqlite3_file* base, void* out, int count, sqlite3_int64 offset) {
-    return File::of(base).io().xRead(File::of(base).below(), out, count, offset);
+    File& file = File::of(base);
+    const int error = file.fault(FaultCall::kRead);
+    if (error == EIO) return SQLITE_IOERR_CORRUPTFS;  // as the unix VFS does
+    if (error != 0) return SQLITE_IOERR_READ;
+    return file.io().xRead(file.below(), out, count, offset);
   }
   static int truncate(sqlite3_file* base, sqlite3_int64 bytes) {
     return File::of(base).io().xTruncate(File::of(base).below(), bytes);
