@@ -119,8 +119,12 @@ class Operation {
 
  protected:
   explicit Operation(detail::EngineHandle engine) noexcept : engine_(std::move(engine)) {}
-  ~Operation() {
-    if (completion_ != nullptr) detail::abandon(completion_);
+  ~Operation() { abandon(); }
+
+  /// The outcome is not wanted any more: whoever waits for it is not resumed from now on. For derived destructors that
+  /// take longer than a moment, before anything else.
+  void abandon() noexcept {
+    if (completion_ != nullptr) detail::abandon(std::exchange(completion_, nullptr));
   }
 
   /// Null after the operation was moved from, or made from an empty Database.

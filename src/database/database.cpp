@@ -102,7 +102,11 @@ OpenOperation detail::open_in(const Surroundings& surroundings, Options options)
 OpenOperation::OpenOperation(Options options, const detail::Surroundings* surroundings) noexcept
     : Operation(EngineHandle()), options_(std::make_unique<Options>(std::move(options))), surroundings_(surroundings) {}
 
-OpenOperation::~OpenOperation() { close_owned(engine_); }
+// Closing waits until the opening has ended, and that must not resume a coroutine whose frame is being destroyed.
+OpenOperation::~OpenOperation() {
+  abandon();
+  close_owned(engine_);
+}
 
 bool OpenOperation::try_now() noexcept {
   status_ = detail::check_options(*options_);

@@ -3,16 +3,21 @@
 // library's that would answer is held still while the coroutine suspends, so that it waits for certain.
 #include <dictsqlite/dictsqlite.hpp>
 
+#include "base/clock.hpp"
+#include "database/surroundings.hpp"
 #include "held_thread.hpp"
 #include "scan_support.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/open_database.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +25,9 @@ namespace dictsqlite {
 namespace {
 
 using Code = absl::StatusCode;
+using testing_support::FaultCall;
+using testing_support::FaultFile;
+using testing_support::FaultVfs;
 using testing_support::HeldThread;
 using testing_support::open_database;
 using testing_support::Suspended;
@@ -229,6 +237,100 @@ TEST_P(Abandoned, InAClose) {
   expect_never_resumed();
   expect_value("a", "new");
 }
+
+// --- opening ---
+
+// A clock whose question is a sign: a thread that destroys an open asks for the time before it waits for its end.
+class TellTaleClock final : public base::Clock {
+ public:
+  [[nodiscard]] base::Instant now() const noexcept override {
+    if (watched_.load() == std::this_thread::get_id()) {
+      asked_.store(true);
+      asked_.notify_one();
+    }
+    return base::steady_clock().now();
+  }
+  void watch_this_thread() { watched_.store(std::this_thread::get_id()); }
+  void wait_until_asked() const { asked_.wait(false); }
+
+ private:
+  std::atomic<std::thread::id> watched_{};
+  mutable std::atomic<bool> asked_{false};
+};
+
+// Where the coroutine would go on.
+enum class Where { kOnTheResumeThread, kAtOnce, kInTheMailbox };
+
+class AbandonedOpen : public testing::TestWithParam<Where> {
+ protected:
+  AbandonedOpen() {
+    options_.path = directory_.file("test.db");
+    EXPECT_EQ(open_database(options_).set("a", "1"), absl::OkStatus());
+  }
+  Suspended opening() { return wait_in(detail::open_in(surroundings_, options_).via(executor()), &resumed_); }
+  Executor executor() {
+    switch (GetParam()) {
+      case Where::kOnTheResumeThread:
+        return {};
+      case Where::kAtOnce:
+        return inline_executor();
+      case Where::kInTheMailbox:
+        return mailbox_.executor();
+    }
+    return {};
+  }
+  void expect_file_is_free() {
+    Database database = open_database(options_);
+    EXPECT_EQ(database.get("a")->view(), "1");
+    EXPECT_EQ(database.set("a", "2"), absl::OkStatus());
+    EXPECT_EQ(database.close(), absl::OkStatus());
+    mailbox_.poll();
+    EXPECT_EQ(resumed_, 0);
+  }
+
+  TemporaryDirectory directory_;
+  Options options_;
+  Mailbox mailbox_;
+  TellTaleClock clock_;
+  FaultVfs vfs_;
+  detail::Surroundings surroundings_{.clock = clock_, .vfs_name = vfs_.name()};
+  int resumed_ = 0;
+};
+
+// The destroying thread ends what was begun, and the opening ends while it does: too late for the coroutine.
+TEST_P(AbandonedOpen, WhileItIsUnderWay) {
+  std::promise<void> under_way;
+  vfs_.inject({FaultFile::kDatabase, FaultCall::kRead, 0, 0, 1, [&] {
+                 under_way.set_value();
+                 clock_.wait_until_asked();
+               }});
+  const Suspended coroutine = opening();
+  under_way.get_future().wait();
+  clock_.watch_this_thread();
+  coroutine.handle.destroy();
+  expect_file_is_free();
+}
+
+INSTANTIATE_TEST_SUITE_P(Executors, AbandonedOpen,
+                         testing::Values(Where::kOnTheResumeThread, Where::kAtOnce, Where::kInTheMailbox),
+                         [](const auto& where) {
+                           return where.param == Where::kOnTheResumeThread ? "OnTheResumeThread"
+                                  : where.param == Where::kAtOnce          ? "AtOnce"
+                                                                           : "InTheMailbox";
+                         });
+
+class AbandonedOpenedDatabase : public AbandonedOpen {};
+
+TEST_P(AbandonedOpenedDatabase, WhoseOutcomeWaitsIsClosedAgain) {
+  const Suspended coroutine = opening();
+  mailbox_.wait_for_post();
+  ASSERT_FALSE(coroutine.handle.done());
+  coroutine.handle.destroy();
+  expect_file_is_free();
+}
+
+INSTANTIATE_TEST_SUITE_P(Executors, AbandonedOpenedDatabase, testing::Values(Where::kInTheMailbox),
+                         [](const auto& /*where*/) { return "InTheMailbox"; });
 
 }  // namespace
 }  // namespace dictsqlite
