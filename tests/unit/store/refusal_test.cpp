@@ -2,18 +2,18 @@
 // Method: a directory is compared, name by name and byte by byte, before and after.
 
 #include "store_test_support.hpp"
+#include "support/as_nobody.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <functional>
 
 namespace dictsqlite::store::testing {
 namespace {
+
+using testing_support::as_nobody;
 
 // Expects that opening `name` in `directory` fails with `code` and leaves no trace.
 void expect_refused(const TempDirectory& directory, const std::string& name, absl::StatusCode code) {
@@ -235,19 +235,6 @@ TEST(Refusal, AbsurdOptions) {
   options.vfs_name = "no such vfs";
   EXPECT_EQ(SqliteStore::open(options).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(directory.names().empty());
-}
-
-// Runs `body` in a process without the rights of root; returns its result.
-int as_nobody(const std::function<int()>& body) {
-  constexpr unsigned kNobody = 65534;
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0)) ::_exit(99);
-    ::_exit(body());
-  }
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int open_code(const std::string& path) {
