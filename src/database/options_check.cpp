@@ -12,22 +12,25 @@ namespace dictsqlite::detail {
 
 namespace {
 
+template <class Number>
 struct Range {
   const char* name;
-  std::uint64_t value;
-  std::uint64_t least;
-  std::uint64_t most;
+  Number value;
+  Number least;
+  Number most;
 };
+using Quantity = Range<std::uint64_t>;
+using Time = Range<std::int64_t>;  // signed as durations are, so that a negative one is shown as it is
 
-absl::Status check(const Range& range) {
+template <class Number>
+absl::Status check(const Range<Number>& range) {
   if (range.value >= range.least && range.value <= range.most) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("Options::", range.name, " is ", range.value, "; it must be ", range.least, " to ", range.most));
 }
 
-template <class Duration>
-std::uint64_t count_of(Duration duration) {
-  return duration.count() < 0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(duration.count());
+absl::Status no_power_of_two(const char* name, std::uint64_t value) {
+  return absl::InvalidArgumentError(absl::StrCat("Options::", name, " is ", value, "; it must be a power of two"));
 }
 
 absl::Status check_path(const Options& options) {
@@ -56,10 +59,8 @@ absl::Status check_options(const Options& options) {
   status.Update(check_path(options));
   constexpr std::uint64_t kMiB = 1u << 20;
   constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
-  constexpr std::uint64_t kHourMs = 3'600'000;
-  const Range ranges[] = {
+  const Quantity quantities[] = {
       {"buffer_size", options.buffer_size, 1, 1u << 20},
-      {"flush_interval (ms)", count_of(options.flush_interval), 1, kHourMs},
       {"ring_capacity", options.ring_capacity, 16, 1u << 22},
       {"cache_bytes", options.cache_bytes, kMiB, 16 * kGiB},
       {"unapplied_bytes", options.unapplied_bytes, kMiB, 8 * kGiB},
@@ -73,17 +74,20 @@ absl::Status check_options(const Options& options) {
       {"reader_cache_bytes", options.reader_cache_bytes, 64u << 10, 4 * kGiB},
       {"reader_map_bytes", options.reader_map_bytes, 0, 1024 * kGiB},
       {"wal_bytes", options.wal_bytes, 64u << 10, 64 * kGiB},
-      {"scan_time_max (ms)", count_of(options.scan_time_max), 10, kHourMs},
       {"scans_max", options.scans_max, 1, 1024},
-      {"poll_time (us)", count_of(options.poll_time), 0, 1'000'000},
-      {"close_timeout (ms)", count_of(options.close_timeout), 0, kHourMs},
   };
-  for (const Range& range : ranges) status.Update(check(range));
+  constexpr std::int64_t kHourMs = 3'600'000;
+  const Time times[] = {
+      {"flush_interval (ms)", options.flush_interval.count(), 1, kHourMs},
+      {"scan_time_max (ms)", options.scan_time_max.count(), 10, kHourMs},
+      {"poll_time (us)", options.poll_time.count(), 0, 1'000'000},
+      {"close_timeout (ms)", options.close_timeout.count(), 0, kHourMs},
+  };
+  for (const Quantity& quantity : quantities) status.Update(check(quantity));
+  for (const Time& time : times) status.Update(check(time));
   if (!status.ok()) return status;
-  if (!std::has_single_bit(options.ring_capacity))
-    return absl::InvalidArgumentError("Options::ring_capacity is no power of two");
-  if (!std::has_single_bit(options.page_bytes))
-    return absl::InvalidArgumentError("Options::page_bytes is no power of two");
+  if (!std::has_single_bit(options.ring_capacity)) return no_power_of_two("ring_capacity", options.ring_capacity);
+  if (!std::has_single_bit(options.page_bytes)) return no_power_of_two("page_bytes", options.page_bytes);
   // A write that can never be admitted would wait for ever. What entries take beyond key and value is bounded by twice
   // their bytes and a small constant each.
   const std::uint64_t budget = options.unapplied_bytes;
