@@ -41,6 +41,11 @@ absl::Status check_path(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status check_executor(const Executor& executor) {
+  if (executor || executor.context == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError("Options::executor has a context but no post function");
+}
+
 absl::Status check_enums(const Options& options) {
   if (options.persist_mode > PersistMode::kWriteThrough)
     return absl::InvalidArgumentError("Options::persist_mode is no PersistMode");
@@ -57,6 +62,7 @@ absl::Status check_enums(const Options& options) {
 absl::Status check_options(const Options& options) {
   absl::Status status = check_enums(options);
   status.Update(check_path(options));
+  status.Update(check_executor(options.executor));
   constexpr std::uint64_t kMiB = 1u << 20;
   constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
   const Quantity quantities[] = {

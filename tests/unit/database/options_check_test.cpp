@@ -210,6 +210,14 @@ TEST(OptionsCheck, AcceptsTheLastOfEveryChoiceAndNothingBehindIt) {
   expect_refused(options, "Options::io_backend");
 }
 
+TEST(OptionsCheck, WantsAFunctionOfAnExecutorThatHasAContext) {
+  Options options = valid();
+  options.executor = inline_executor();
+  EXPECT_EQ(check_options(options), absl::OkStatus());
+  options.executor = Executor{.context = &options, .post = nullptr};
+  expect_refused(options, "Options::executor has a context but no post");
+}
+
 // --- rules of two fields ---
 
 // Without these the largest write would wait for room that there never is.
