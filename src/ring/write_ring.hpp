@@ -13,6 +13,9 @@
 //        seq_cst rather than release for the sake of the doorbell, see io/doorbell.hpp (D1) (D4)
 //   (W3) consumer: head store, release, after it emptied the slots
 //   (W4) producer: head load, acquire, before it claims: the slot of its ticket is empty
+//   (W5) claim, and close or fail: CAS or OR on the tail, seq_cst, before the producer's look at the doorbell (D2)
+//   (W6) consumer: look at the tail, seq_cst, after its store to the doorbell (D3): it sleeps without having looked at
+//        a slot if nobody has claimed the ticket it waits for
 #pragma once
 
 #include "base/assert.hpp"
@@ -75,7 +78,7 @@ class BasicWriteRing {
       if (ticket - head >= capacity_) return {ClaimOutcome::kFull, 0};
       // seq_cst: whoever reads claimed() afterwards and finds it too small cannot have been told of this write yet.
       if (tail_.compare_exchange_weak(tail, tail + (1u << kBits), std::memory_order_seq_cst,
-                                      std::memory_order_relaxed)) {
+                                      std::memory_order_relaxed)) {  // (W5)
         return {ClaimOutcome::kClaimed, ticket};
       }
     }
@@ -88,17 +91,19 @@ class BasicWriteRing {
   }
 
   /// The next ticket nobody has claimed yet: everything accepted so far is below.
-  [[nodiscard]] std::uint64_t claimed() const noexcept { return tail_.load(std::memory_order_seq_cst) >> kBits; }
+  [[nodiscard]] std::uint64_t claimed() const noexcept {
+    return tail_.load(std::memory_order_seq_cst) >> kBits;
+  }  // (W6)
 
   /// No claims after this. Tickets claimed before are still published.
-  void close() noexcept { tail_.fetch_or(kClosed, std::memory_order_seq_cst); }
-  void fail() noexcept { tail_.fetch_or(kFailed, std::memory_order_seq_cst); }
+  void close() noexcept { tail_.fetch_or(kClosed, std::memory_order_seq_cst); }  // (W5)
+  void fail() noexcept { tail_.fetch_or(kFailed, std::memory_order_seq_cst); }   // (W5)
   [[nodiscard]] bool is_closed() const noexcept {
     return (tail_.load(std::memory_order_acquire) & kClosed) != 0;
-  }  // pairs with close()
+  }  // (W6) pairs with close()
   [[nodiscard]] bool is_failed() const noexcept {
     return (tail_.load(std::memory_order_acquire) & kFailed) != 0;
-  }  // pairs with fail()
+  }  // (W6) pairs with fail()
 
   // --- consumer ---
 
@@ -135,7 +140,7 @@ class BasicWriteRing {
   const std::size_t capacity_;
   const std::unique_ptr<Atomic<Entry*>[]> slots_;            // nullptr: not published. (W1) (W2)
   std::uint64_t next_ = 0;                                   // the consumer's place
-  alignas(base::kCacheLine) Atomic<std::uint64_t> tail_{0};  // next ticket << 2 | failed | closed
+  alignas(base::kCacheLine) Atomic<std::uint64_t> tail_{0};  // next ticket << 2 | failed | closed. (W5) (W6)
   alignas(base::kCacheLine) Atomic<std::uint64_t> head_{0};  // tickets below have given back their slot. (W3) (W4)
 };
 

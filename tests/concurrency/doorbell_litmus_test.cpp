@@ -1,7 +1,8 @@
 // Goal: the handshake (D1)-(D4) of ring and doorbell loses no wake-up, and seq_cst is what it owes that to. Method: in
-// each round one thread publishes a write and looks at the doorbell while the other parks and looks at the ring. If the
-// consumer saw nothing and was not rung for, it would sleep for ever. The same templates over WeakAtomics, with release
-// and acquire instead, do lose wake-ups, on any machine whose stores can be overtaken by later loads: so x86 too.
+// each round one thread publishes a write and looks at the doorbell while the other parks and looks at the ring: at the
+// slot (W2), or only at the tail (W6). If the consumer saw nothing and was not rung for, it would sleep for ever. The
+// same templates over WeakAtomics, with release and acquire instead, do lose wake-ups, on any machine whose stores can
+// be overtaken by later loads: so x86 too.
 #include "io/doorbell.hpp"
 
 #include "ring/write_ring.hpp"
@@ -23,8 +24,10 @@ using testing_support::LitmusResult;
 using testing_support::run_litmus;
 using testing_support::scaled;
 
+enum class LookAt : std::uint8_t { kSlot, kTail };
+
 // Producer and consumer of one ring, and what became of each round.
-template <class Atomics>
+template <class Atomics, LookAt kLookAt>
 class Handshake {
  public:
   Handshake() {
@@ -34,13 +37,13 @@ class Handshake {
   }
 
   void produce() {
-    const std::uint64_t ticket = ring_.try_claim().ticket;
-    ring_.publish(ticket, &entry_);  // (D1)
-    doorbell_.published(ticket);     // (D2)
+    const std::uint64_t ticket = ring_.try_claim().ticket;  // (W5)
+    ring_.publish(ticket, &entry_);                         // (D1)
+    doorbell_.published(ticket);                            // (D2)
   }
   void consume() {
-    doorbell_.park(ring_.next());  // (D3)
-    saw_ = ring_.ready();          // (D4)
+    doorbell_.park(ring_.next());                                                       // (D3)
+    saw_ = kLookAt == LookAt::kSlot ? ring_.ready() : ring_.claimed() != ring_.next();  // (D4), (W6)
   }
   /// After both have ended. Leaves everything ready for another round.
   bool lost() {
@@ -60,24 +63,38 @@ class Handshake {
   bool saw_ = false;
 };
 
-template <class Atomics>
+template <class Atomics, LookAt kLookAt>
 LitmusResult play(std::uint64_t rounds, std::chrono::seconds time_max, bool stop_at_failure) {
-  Handshake<Atomics> handshake;
+  Handshake<Atomics, kLookAt> handshake;
   return run_litmus(
       rounds, time_max, stop_at_failure, [&] { handshake.consume(); }, [&] { handshake.produce(); },
       [&] { return handshake.lost(); });
 }
 
-TEST(DoorbellLitmus, LosesNoWakeUp) {
-  const LitmusResult result = play<base::StdAtomics>(scaled(500'000), std::chrono::seconds(4), false);
+template <LookAt kLookAt>
+void expect_no_wake_up_lost() {
+  const LitmusResult result = play<base::StdAtomics, kLookAt>(scaled(500'000), std::chrono::seconds(4), false);
   EXPECT_EQ(result.failures, 0u) << "of " << result.rounds;
 }
 
-TEST(DoorbellLitmus, WouldLoseWakeUpsWithReleaseAndAcquire) {
+template <LookAt kLookAt>
+void expect_wake_ups_lost_with_release_and_acquire() {
   if (testing_support::kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer's own work orders the accesses";
   if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one core reorders nothing that its threads could see";
-  const LitmusResult result = play<testing_support::WeakAtomics>(100'000'000, std::chrono::seconds(60), true);
+  const LitmusResult result = play<testing_support::WeakAtomics, kLookAt>(100'000'000, std::chrono::seconds(60), true);
   EXPECT_GE(result.failures, 1u) << "of " << result.rounds << "; if this machine never reorders, seq_cst costs nothing";
+}
+
+TEST(DoorbellLitmus, LosesNoWakeUp) { expect_no_wake_up_lost<LookAt::kSlot>(); }
+
+TEST(DoorbellLitmus, WouldLoseWakeUpsWithReleaseAndAcquire) {
+  expect_wake_ups_lost_with_release_and_acquire<LookAt::kSlot>();
+}
+
+TEST(DoorbellLitmus, LosesNoWakeUpOfAConsumerThatLooksAtTheTailOnly) { expect_no_wake_up_lost<LookAt::kTail>(); }
+
+TEST(DoorbellLitmus, WouldLoseWakeUpsOfAConsumerThatLooksAtTheTailOnlyWithReleaseAndAcquire) {
+  expect_wake_ups_lost_with_release_and_acquire<LookAt::kTail>();
 }
 
 TEST(DoorbellLitmus, RingsAtMostOnceForEachParking) {
