@@ -9,6 +9,7 @@
 //   (CS1) push: CAS, seq_cst, before the pusher's look at the doorbell (D2)
 //   (CS2) the consumer: look, seq_cst, after its store to the doorbell (D3); and exchange, acquire
 // With release and acquire instead, both looks may miss, and the consumer sleeps beside what was handed over.
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include "base/assert.hpp"

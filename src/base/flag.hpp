@@ -6,6 +6,7 @@
 //   (FL2) whoever is asked: look, seq_cst, after its store to the doorbell (D3)
 // With release and acquire instead, both looks may miss, and who is asked sleeps on. What the raiser did before is
 // visible to whoever sees the flag.
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include "base/atomics.hpp"

@@ -6,6 +6,7 @@
 //
 //   (Q1) push: onto the stack (CS1), before the pusher's look at the doorbell (D2)
 //   (Q2) the flusher: look at the stack (CS2), after its store to the doorbell (D3); and taking
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>

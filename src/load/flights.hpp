@@ -10,6 +10,7 @@
 // it: they replace the pending entry in the table, and the flight then delivers what it loaded to those who wait,
 // without caching it [I4]. That is in order: each of them saw the pending entry in the table during its read, hence
 // before the write that replaced it completed.
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>

@@ -3,6 +3,7 @@
 // Thread-safety: push() and any() from any thread; the rest from the loader.
 // Ownership:     of a parked completion (its `subject` is the copy of its key): the completer's reference.
 // Progress:      any() is wait-free; the rest holds a mutex for a few instructions.
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>

@@ -12,6 +12,7 @@
 // All seq_cst: a batch that was inside between two looks is seen by the second one as active, or it had left before and
 // then its generation is seen. The other way round it could leave between the two halves of a look, and be seen by
 // neither.
+// Litmus: tests/concurrency/batch_gate_litmus_test.cpp
 #pragma once
 
 #include "base/atomics.hpp"

@@ -7,6 +7,7 @@
 // Thread-safety: front() and pop_front() from the flusher; everything else from any thread.
 // Ownership:     of a parked completion (its `subject` is the entry): the completer's reference.
 // Progress:      must_wait() is wait-free; the rest holds a mutex for a few instructions.
+// Litmus: tests/concurrency/hand_over_litmus_test.cpp
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>
