@@ -17,6 +17,7 @@ CLEAN = {
     "include/dictsqlite/value.hpp": "#include <dictsqlite/export.hpp>\n",
     "README.md": "# Top\nSee [style](docs/style.md#names) and [top](#top), not `[a](b)`.\n",
     "docs/style.md": "## Names\n",
+    "docs/concurrency.md": "## Atomics\n| tag | where |\n| R1–R2 | `ring.cpp` |\n## More\n| X1 | not a tag |\n",
 }
 
 # file to write, its text, file and line of the finding, a word of it
@@ -33,6 +34,10 @@ FAULTS = [
     ("tests/unit/lost_test.cpp", "\n", "tests/unit/lost_test.cpp:1", "dead file"),
     ("src/ring/ring.cpp", "std::atomic_thread_fence(x);\n", "src/ring/ring.cpp:1", "atomic_thread_fence"),
     ("src/ring/ring.cpp", "\na.store(1);  // (R1)\n", "src/ring/ring.cpp:2", "(R1) stands alone"),
+    ("src/ring/ring.cpp", "// (R1) (R2) (R3)\n// (R1) (R2) (R3)\n", "src/ring/ring.cpp:1", "(R3) is not in the table"),
+    ("src/ring/ring.cpp", "// (R1)\n// (R1)\n", "docs/concurrency.md:3", "no source has the ordering tag (R2)"),
+    ("docs/concurrency.md", "## Atomics\n| R1 | `ring.cpp` |\n", "src/ring/ring.cpp:2", "(R2) is not in the table"),
+    ("docs/concurrency.md", "## Atomics\n| R1 R2 | a |\n| S1 | b |\n", "docs/concurrency.md:3", "tag (S1)"),
     ("src/ring/ring.cpp", "\n" * 501, "src/ring/ring.cpp:501", "501 lines"),
     ("README.md", "\n[a](docs/gone.md)\n", "README.md:2", "link to nowhere"),
     ("README.md", "[a](docs/style.md#gone)\n", "README.md:1", "no such heading"),

@@ -24,6 +24,8 @@ LINES_MAX = 500
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ORDERING_TAG = re.compile(r"\(([A-Z]{1,3}[0-9]{1,2}[a-z]?)\)")
+TABLE_TAGS = re.compile(r"\b([A-Z]{1,3}[0-9]{1,2})(?:[–-]([A-Z]{1,3}[0-9]{1,2}))?")
+ATOMICS = "docs/concurrency.md"
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 
 
@@ -104,18 +106,50 @@ def check_dead_files(tree):
                         (" and nothing includes it" if path.suffix == ".hpp" else ""))
 
 
+def ordering_tags(tree):
+    """Where each ordering tag stands in the comments of the sources."""
+    places = {}
+    for path in tree.files("src/**/*.[ch]pp", "include/**/*.hpp"):
+        for number, line in lines_of(path):
+            for tag in sorted(set(ORDERING_TAG.findall(line.partition("//")[2]))):
+                places.setdefault(tag, []).append((path, number))
+    return places
+
+
 def check_orderings(tree):
     """Fences stay out (ThreadSanitizer does not see them); an ordering tag has a partner."""
-    seen = {}
     for path in tree.files("src/**/*.[ch]pp", "include/**/*.hpp"):
         for number, line in lines_of(path):
             if "atomic_thread_fence" in line.split("//")[0]:
                 tree.report(path, number, "atomic_thread_fence: put the ordering on the operations")
-            for tag in set(ORDERING_TAG.findall(line.partition("//")[2])):
-                seen.setdefault(tag, []).append((path, number))
-    for tag, places in seen.items():
+    for tag, places in ordering_tags(tree).items():
         if len(places) == 1:
             tree.report(*places[0], f"ordering tag ({tag}) stands alone: name its partner")
+
+
+def tags_of_cell(cell):
+    """The tags in a cell of the table of atomics: `W1 W2`, `D1–D4`."""
+    for first, last in TABLE_TAGS.findall(cell):
+        letters, low = first.rstrip("0123456789"), int(first.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        high = int(last.removeprefix(letters)) if last else low
+        yield from (f"{letters}{number}" for number in range(low, high + 1))
+
+
+def check_table_of_atomics(tree):
+    """The table of atomics lists every ordering tag of the sources, and no other."""
+    table = tree.root / ATOMICS
+    listed = {}
+    heading = ""
+    for number, line in lines_of(table):
+        heading = line if line.startswith("#") else heading
+        if heading == "## Atomics" and line.startswith("|"):
+            for tag in tags_of_cell(line.split("|")[1]):
+                listed.setdefault(tag, number)
+    places = ordering_tags(tree)
+    for tag in sorted(places.keys() - listed.keys()):
+        tree.report(*places[tag][0], f"ordering tag ({tag}) is not in the table of {ATOMICS}")
+    for tag in sorted(listed.keys() - places.keys()):
+        tree.report(table, listed[tag], f"no source has the ordering tag ({tag})")
 
 
 def check_length(tree):
@@ -156,7 +190,15 @@ def check_links(tree):
                     tree.report(path, number, f"no such heading: {link}")
 
 
-CHECKS = [check_layers, check_public_headers, check_dead_files, check_orderings, check_length, check_links]
+CHECKS = [
+    check_layers,
+    check_public_headers,
+    check_dead_files,
+    check_orderings,
+    check_table_of_atomics,
+    check_length,
+    check_links,
+]
 
 
 def findings_in(root):
