@@ -53,7 +53,8 @@ class [[nodiscard]] ScanNextOperation : public Operation<ScanNextOperation, std:
 ///
 /// Thread-safety: none; one next_async() at a time. Ownership: holds a read transaction on a connection of its own
 /// from the first next_async() to the end, an error or its destruction. A scan that stays open longer than
-/// Options::scan_time_max, or in the way of the log's starting over, ends in kAborted; one whose coroutine was destroyed while it waited for a row in kCancelled.
+/// Options::scan_time_max, or in the way of the log's starting over, ends in kAborted; one whose coroutine was
+/// destroyed while it waited for a row in kCancelled.
 class DICTSQLITE_EXPORT Scan {
  public:
   Scan(Scan&& other) noexcept : engine_(std::move(other.engine_)), state_(std::exchange(other.state_, nullptr)) {}
