@@ -6,9 +6,9 @@
 #include "base/clock.hpp"
 #include "database/surroundings.hpp"
 #include "held_thread.hpp"
-#include "scan_support.hpp"
 #include "support/fault_vfs.hpp"
 #include "support/open_database.hpp"
+#include "support/suspended.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
