@@ -40,9 +40,11 @@ Time now() {
       .count();
 }
 
-// The bytes that stand for a unique value: its number, again and again, as long as the number says.
+// The bytes that stand for a unique value: its number, again and again, as long as the number says. Half of them lie
+// within their entry's block, half outside of the slab.
 std::string encode(std::uint64_t value) {
-  const std::size_t words = 1900 + value * 0x9E3779B97F4A7C15u % 1900;
+  const std::uint64_t scattered = value * 0x9E3779B97F4A7C15u;
+  const std::size_t words = scattered >> 63 == 0 ? 1 + scattered % 24 : 3800 + scattered % 3800;
   std::string bytes(words * sizeof value, '\0');
   for (std::size_t word = 0; word < words; ++word)
     std::memcpy(bytes.data() + word * sizeof value, &value, sizeof value);
