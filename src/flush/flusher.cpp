@@ -79,7 +79,7 @@ void Flusher::run() noexcept {
 }
 
 absl::Status Flusher::open() {
-  const io::BackendChoice choice = config_.memory_only ? io::BackendChoice::kThreads : config_.backend;
+  const io::BackendChoice choice = config_.memory_only ? io::BackendChoice::kNoFiles : config_.backend;
   absl::StatusOr<io::OpenedBackend> opened =
       config_.open_backend.open(config_.open_backend.context, choice, config_.probe_directory);
   if (!opened.ok()) return opened.status();

@@ -34,8 +34,8 @@ absl::StatusOr<std::unique_ptr<IoBackend>> open_uring(const std::string&) {
 }
 #endif
 
-absl::StatusOr<OpenedBackend> open_threads(std::string fallback_reason) {
-  absl::StatusOr<std::unique_ptr<ThreadsBackend>> backend = ThreadsBackend::open();
+absl::StatusOr<OpenedBackend> open_threads(ThreadsBackend::Worker worker, std::string fallback_reason) {
+  absl::StatusOr<std::unique_ptr<ThreadsBackend>> backend = ThreadsBackend::open(worker);
   if (!backend.ok()) {
     return backend.status();
   }
@@ -46,7 +46,10 @@ absl::StatusOr<OpenedBackend> open_threads(std::string fallback_reason) {
 
 absl::StatusOr<OpenedBackend> open_backend(BackendChoice choice, const std::string& probe_directory) {
   if (choice == BackendChoice::kThreads) {
-    return open_threads("");
+    return open_threads(ThreadsBackend::Worker::kStarted, "");
+  }
+  if (choice == BackendChoice::kNoFiles) {
+    return open_threads(ThreadsBackend::Worker::kNone, "");
   }
   absl::StatusOr<std::unique_ptr<IoBackend>> uring = open_uring(probe_directory);
   if (uring.ok()) {
@@ -56,7 +59,7 @@ absl::StatusOr<OpenedBackend> open_backend(BackendChoice choice, const std::stri
     return uring.status();
   }
   // The threads backend needs no descriptor, so that even running out of those is only a reason.
-  return open_threads(std::string(uring.status().message()));
+  return open_threads(ThreadsBackend::Worker::kStarted, std::string(uring.status().message()));
 }
 
 }  // namespace dictsqlite::io

@@ -63,7 +63,12 @@ class IoBackend {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 };
 
-enum class BackendChoice { kAuto, kUring, kThreads };
+enum class BackendChoice {
+  kAuto,
+  kUring,
+  kThreads,
+  kNoFiles,  // deadlines and wake() only: nothing may be submitted, and there is no worker thread
+};
 
 struct OpenedBackend {
   std::unique_ptr<IoBackend> backend;

@@ -47,11 +47,12 @@ sigset_t signals_not_for_us() noexcept {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ThreadsBackend>> ThreadsBackend::open() {
+absl::StatusOr<std::unique_ptr<ThreadsBackend>> ThreadsBackend::open(Worker worker) {
   std::unique_ptr<ThreadsBackend> backend(new (std::nothrow) ThreadsBackend);
   if (backend == nullptr) {
     return absl::ResourceExhaustedError("io threads backend: no memory");
   }
+  if (worker == Worker::kNone) return backend;
   // The worker inherits the mask, so no signal can reach it before it has one.
   const sigset_t blocked = signals_not_for_us();
   sigset_t before;
@@ -89,6 +90,7 @@ void ThreadsBackend::submit_write(int fd, std::span<const std::byte> bytes, std:
 }
 
 void ThreadsBackend::submit(const Request& request) noexcept {
+  DICTSQLITE_ASSERT(worker_runs_, "a backend without files takes no requests");
   DICTSQLITE_ASSERT(in_flight_ < kRequestsMax, "the caller bounds its requests in flight");
   ++in_flight_;
   {

@@ -19,8 +19,10 @@ namespace dictsqlite::io {
 ///                descriptor. Allocates nothing after open().
 class ThreadsBackend final : public IoBackend {
  public:
+  enum class Worker : std::uint8_t { kStarted, kNone };
+  /// Without a worker nothing may be submitted.
   /// Errors: kResourceExhausted (no memory, or no thread: EAGAIN of pthread_create).
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ThreadsBackend>> open();
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ThreadsBackend>> open(Worker worker = Worker::kStarted);
 
   ~ThreadsBackend() override;
   ThreadsBackend(const ThreadsBackend&) = delete;
@@ -64,7 +66,7 @@ class ThreadsBackend final : public IoBackend {
   bool closing_ DICTSQLITE_GUARDED_BY(mutex_) = false;  // the worker ends when requests_ is empty
 
   pthread_t worker_{};
-  bool worker_runs_ = false;  // false where open() failed, and after finish()
+  bool worker_runs_ = false;  // false where open() failed or was not asked for one, and after finish()
 };
 
 }  // namespace dictsqlite::io

@@ -4,6 +4,7 @@
 #include <dictsqlite/dictsqlite.hpp>
 
 #include "support/foreign_reader.hpp"
+#include "support/library_threads.hpp"
 #include "support/open_database.hpp"
 #include "support/random.hpp"
 #include "support/temporary_directory.hpp"
@@ -396,6 +397,27 @@ TEST_F(Life, MemoryMakesNoFileAndForgets) {
     EXPECT_EQ(database.close(), absl::OkStatus());
     EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
   }
+}
+
+// --- threads ---
+
+TEST(Threads, FlusherLoaderAndResumeThreadAndNoOther) {
+  using Names = std::vector<std::string>;
+  const TemporaryDirectory directory;
+  Options options;
+  options.persist_mode = PersistMode::kMemory;
+  Names expected = {"dictsql-flush", "dictsql-load", "dictsql-resume"};
+  {
+    const Database database = open_database(options);
+    EXPECT_EQ(testing_support::library_threads_soon(expected), expected);
+  }
+  EXPECT_EQ(testing_support::library_threads_soon({}), Names());
+  options.persist_mode = PersistMode::kWriteBehind;
+  options.path = directory.file("test.db");
+  options.io_backend = IoBackendChoice::kThreads;
+  expected.insert(expected.end(), "dictsqlite-io");
+  const Database database = open_database(options);
+  EXPECT_EQ(testing_support::library_threads_soon(expected), expected) << "and one that does the flusher's I/O";
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Goal: what ThreadsBackend promises beyond the contract. Method: direct calls, signals to the process.
 #include "io/threads_backend.hpp"
+
+#include "support/library_threads.hpp"
 #include "unit/io/scratch.hpp"
 
 #include <gtest/gtest.h>
@@ -9,6 +11,8 @@
 #include <array>
 #include <csignal>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace dictsqlite::io {
 namespace {
@@ -31,6 +35,24 @@ TEST(ThreadsBackend, CarriesOutRequestsInTheOrderTheyCame) {
     }
   }
   EXPECT_EQ(file.read(1), texts.back());
+}
+
+TEST(ThreadsBackend, SleepsAndIsWokenWithoutAWorkerToo) {
+  auto backend = ThreadsBackend::open(ThreadsBackend::Worker::kNone);
+  ASSERT_TRUE(backend.ok());
+  EXPECT_EQ(testing_support::library_threads_soon({}), std::vector<std::string>());
+  std::array<IoCompletion, 1> out;
+  std::thread other([&] { (*backend)->wake(); });
+  EXPECT_EQ((*backend)->wait(base::kNever, out), 0u);
+  other.join();
+  EXPECT_EQ((*backend)->wait(base::steady_clock().now(), out), 0u) << "at its deadline";
+  (*backend)->finish();
+}
+
+TEST(ThreadsBackendDeathTest, TakesNoRequestsWithoutAWorker) {
+  auto backend = ThreadsBackend::open(ThreadsBackend::Worker::kNone);
+  ASSERT_TRUE(backend.ok());
+  EXPECT_DEATH((*backend)->submit_data_sync(0, 1), "takes no requests");
 }
 
 thread_local bool is_test_thread = false;
