@@ -241,7 +241,7 @@ int SqliteWriter::commit() noexcept {
 }
 
 // SQLite rolls back by itself after some errors and leaves the transaction open after others.
-absl::Status SqliteWriter::roll_back(absl::Status status) {
+absl::Status SqliteWriter::roll_back(const absl::Status& status) {
   if (sqlite3_get_autocommit(connection_.handle()) == 0) {
     const int rolled_back = rollback_.step();
     rollback_.reset();

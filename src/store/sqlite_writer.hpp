@@ -67,7 +67,7 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] int write_row(const RowWrite& row) noexcept;
   [[nodiscard]] int write_last_sequence(std::uint64_t last_sequence) noexcept;
   [[nodiscard]] int commit() noexcept;
-  [[nodiscard]] absl::Status roll_back(absl::Status status);
+  [[nodiscard]] absl::Status roll_back(const absl::Status& status);
   [[nodiscard]] absl::StatusOr<bool> run_checkpoint(int mode);
   void end() noexcept;
 
