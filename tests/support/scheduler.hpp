@@ -22,9 +22,9 @@ class Scheduler {
   /// About one access in `accesses_per_switch` is preceded by a change of threads.
   Scheduler(std::size_t threads, std::uint64_t stream, std::size_t accesses_per_switch)
       : random_(stream), accesses_per_switch_(accesses_per_switch) {
-    for (std::size_t index = 0; index < threads; ++index) {
-      workers_.push_back(std::make_unique<Worker>());
-      workers_.back()->thread = std::thread([this, index] { work(*workers_[index]); });
+    for (std::size_t index = 0; index < threads; ++index) workers_.push_back(std::make_unique<Worker>());
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+      worker->thread = std::thread([this, self = worker.get()] { work(*self); });
     }
   }
   ~Scheduler() {
