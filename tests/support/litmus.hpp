@@ -14,6 +14,8 @@
 #include <memory>
 #include <thread>
 
+#include <sched.h>
+
 namespace dictsqlite::testing_support {
 
 /// Stores to memory that is in no cache. Thread-safety: one object a thread.
@@ -37,6 +39,30 @@ class StoreBufferFill {
   std::unique_ptr<Line[]> lines_;
 };
 
+/// Keeps the calling thread on the n-th of the processors it may use, if there are two. Left to itself the system now
+/// and then puts both threads on one processor for minutes, and nothing is reordered there that they could see.
+class OnProcessor {
+ public:
+  explicit OnProcessor(int wanted) {
+    if (::sched_getaffinity(0, sizeof before_, &before_) != 0 || CPU_COUNT(&before_) < 2) return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &before_) && wanted-- == 0) CPU_SET(cpu, &one);
+    }
+    pinned_ = ::sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  ~OnProcessor() {
+    if (pinned_) ::sched_setaffinity(0, sizeof before_, &before_);
+  }
+  OnProcessor(const OnProcessor&) = delete;
+  OnProcessor& operator=(const OnProcessor&) = delete;
+
+ private:
+  cpu_set_t before_{};
+  bool pinned_ = false;
+};
+
 struct LitmusResult {
   std::uint64_t rounds = 0;
   std::uint64_t failures = 0;
@@ -51,6 +77,7 @@ LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max,
   StartLine end(2);
   std::atomic<bool> stop{false};
   std::thread other([&] {
+    const OnProcessor second(1);
     StoreBufferFill fill(1);
     Random random(2);
     for (;;) {
@@ -62,6 +89,7 @@ LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max,
       end.arrive();
     }
   });
+  const OnProcessor first(0);
   StoreBufferFill fill(3);
   Random random(4);
   LitmusResult result;
