@@ -90,6 +90,7 @@ class Stress {
     std::atomic<std::uint64_t> completed{0};   // newest sequence that a finished operation wrote or saw
   };
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  static constexpr std::size_t kBacklogBytesMax = 8u << 20;
 
   static std::string value_of(const Subject& subject, std::uint64_t sequence) {
     if (sequence == 0) return "";
@@ -104,6 +105,7 @@ class Stress {
   void write(std::size_t stream, std::size_t count) {
     Random random(stream);
     for (std::size_t index = 0; index < count;) {
+      if (must_wait_for_a_reader()) continue;
       Subject& subject = keys_[random.below(kKeys)];
       // The sequence is in the value, and known only at the claim: build for the longest, and cut.
       const std::string space(subject.name.size() + 521, '?');
@@ -132,6 +134,13 @@ class Stress {
       complete(subject, claim.ticket);
       ++index;
     }
+  }
+
+  // As the library does it: while somebody is descheduled under a guard, nothing more is retired without bound.
+  bool must_wait_for_a_reader() {
+    if (reclaimer_.backlog_bytes() <= kBacklogBytesMax) return false;
+    std::this_thread::yield();
+    return true;
   }
 
   void consume() {
@@ -201,6 +210,7 @@ class Stress {
         return sequence_in(subject, *entry);
       }
     }
+    if (must_wait_for_a_reader()) return kNone;
     Entry* pending = nullptr;
     {
       const std::scoped_lock lock(subject.lock);
