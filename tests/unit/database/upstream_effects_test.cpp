@@ -120,7 +120,8 @@ TEST_F(UpstreamEffects, AScanLoadsNoKeys) {
   const Stats after = database.stats();
   EXPECT_EQ(after.loads, before.loads);
   EXPECT_EQ(after.queries, before.queries);
-  EXPECT_EQ(after.entry_bytes, before.entry_bytes) << "nor does it fill the cache";
+  // Less is right: what the miss has retired may have been freed only in between.
+  EXPECT_LE(after.entry_bytes, before.entry_bytes) << "nor does it fill the cache";
 }
 
 TEST_F(UpstreamEffects, EvictionWritesNothing) {
