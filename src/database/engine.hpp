@@ -107,6 +107,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   std::atomic<bool> closed_{false};  // new operations are refused. (Z1): exchange in begin_close(), acq_rel
   bool started_ = false;             // the flusher runs or has run; the owner's
   Completion* opener_ = nullptr;     // until opening_finished()
+  Completion closer_;                // shutdown()'s, which must not fail for want of memory
   base::Failure failure_;
   flush::Watermarks watermarks_;
   cache::Cache cache_;

@@ -11,15 +11,11 @@ bool FenceOperation::try_now() noexcept {
     fail_now(absl::StatusCode::kFailedPrecondition, "there is no database in this handle");
     return true;
   }
-  if (kind_ == Kind::kClose) {
-    if (engine->begin_close()) return false;
-    fail_now(absl::StatusCode::kFailedPrecondition, "the database is closed");
-    return true;
-  }
   if (engine->is_closed()) {
     fail_now(absl::StatusCode::kFailedPrecondition, "the database is closed");
     return true;
   }
+  if (kind_ == Kind::kClose) return false;
   if (engine->memory_only()) {
     fail_now(absl::StatusCode::kInvalidArgument, "sync and flush need a disk: the database is PersistMode::kMemory");
     return true;
@@ -34,7 +30,9 @@ bool FenceOperation::suspend(detail::Completion* completion) noexcept {
   const flush::WaitFor wait_for = kind_ == Kind::kClose  ? flush::WaitFor::kClosed
                                   : kind_ == Kind::kSync ? flush::WaitFor::kDurable
                                                          : flush::WaitFor::kSettled;
-  if (engine->wait_for(completion, wait_for, engine->path().claimed_sequence())) return true;
+  // A close begins only now, when there is a completion for its end: a close that nobody waits for would never end.
+  const bool is_late = kind_ == Kind::kClose && !engine->begin_close();
+  if (!is_late && engine->wait_for(completion, wait_for, engine->path().claimed_sequence())) return true;
   detail::release(completion);
   fail_now(absl::StatusCode::kFailedPrecondition, "the database is closed");
   return false;

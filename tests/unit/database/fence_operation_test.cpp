@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <coroutine>
+
 namespace dictsqlite::detail {
 namespace {
 
@@ -50,12 +52,22 @@ TEST(FenceOperationTest, SyncAndFlushAreRefusedWithoutADisk) {
   }
 }
 
-TEST(FenceOperationTest, CloseBeginsWhenItIsStarted) {
+TEST(FenceOperationTest, ACloseThatWasDroppedBeforeItWaitedHasNotBegun) {
+  const BareDatabase db;
+  {
+    FenceOperation close(db->spread(), Kind::kClose);
+    EXPECT_FALSE(close.await_ready()) << "the flusher's end is to wait for";
+  }
+  EXPECT_FALSE(db->is_closed());
+}
+
+TEST(FenceOperationTest, OfTwoClosesAtOnceOneIsRefused) {
   const BareDatabase db;
   FenceOperation close(db->spread(), Kind::kClose);
-  EXPECT_FALSE(db->is_closed());
-  EXPECT_FALSE(close.await_ready()) << "the flusher's end is to wait for";
-  EXPECT_TRUE(db->is_closed());
+  ASSERT_FALSE(close.await_ready());
+  ASSERT_TRUE(db->begin_close());  // another one's
+  EXPECT_FALSE(close.await_suspend(std::noop_coroutine()));
+  EXPECT_EQ(close.await_resume(), absl::FailedPreconditionError("the database is closed"));
 }
 
 }  // namespace

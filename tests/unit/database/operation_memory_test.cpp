@@ -94,5 +94,17 @@ TEST_F(OperationMemory, ABatchGetIsRefusedAndHoldsNoBatchBack) {
   EXPECT_EQ(database.write(batch), absl::OkStatus());
 }
 
+TEST_F(OperationMemory, ACloseIsRefusedAndHasNotBegun) {
+  Database database = open_database(options_);
+  EXPECT_EQ(started(database.close_async()).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(database.set("a", "1"), absl::OkStatus());
+  EXPECT_EQ(database.close(), absl::OkStatus());
+}
+
+TEST_F(OperationMemory, ARefusedCloseDoesNotKeepTheDestructorWaiting) {
+  Database database = open_database(options_);
+  EXPECT_EQ(started(database.close_async()).code(), absl::StatusCode::kResourceExhausted);
+}
+
 }  // namespace
 }  // namespace dictsqlite
