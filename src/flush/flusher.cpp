@@ -1,6 +1,7 @@
 #include "flush/flusher.hpp"
 
 #include "base/assert.hpp"
+#include "io/kernel_error.hpp"
 
 #include <absl/strings/str_cat.h>
 
@@ -71,7 +72,7 @@ void Flusher::run() noexcept {
     store_.reset();
     waiters_.take_last();
     host_.opening_finished(status);
-    answer_closers(status);
+    answer_closer(status);
   }
   // The backend itself stays until the engine goes: somebody may be about to ring.
   if (backend_ != nullptr) backend_->finish();
@@ -337,7 +338,7 @@ void Flusher::reap(std::size_t count) {
     const int error = completion.result < 0 ? static_cast<int>(-completion.result) : 0;
     store_->writer().sync_finished(error);
     if (error != 0) {
-      fail(absl::InternalError(absl::StrCat("fdatasync of the write-ahead log: errno ", error)));
+      fail(absl::InternalError(io::kernel_error("fdatasync", "of the write-ahead log", error).message()));
       return;
     }
     watermarks_.durable.raise(sync_target_);
@@ -423,17 +424,12 @@ void Flusher::finish() {
   complete_waiters();
   refuse_parked();
   // Whoever asked to close hears last.
-  answer_closers(status);
+  answer_closer(status);
 }
 
-void Flusher::answer_closers(const absl::Status& status) {
-  bool first = true;
+void Flusher::answer_closer(const absl::Status& status) {
   waiters_.take_up_to(WaitFor::kClosed, std::numeric_limits<std::uint64_t>::max(), [&](Completion* completion) {
-    if (std::exchange(first, false)) {
-      detail::complete(completion, status.code(), std::string(status.message()));
-    } else {
-      detail::complete(completion, absl::StatusCode::kFailedPrecondition, "the database is closed");
-    }
+    detail::complete(completion, status.code(), std::string(status.message()));
   });
 }
 

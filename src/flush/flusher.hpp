@@ -104,7 +104,7 @@ class Flusher {
   [[nodiscard]] absl::Status open();
   void loop();
   void finish();
-  void answer_closers(const absl::Status& status);
+  void answer_closer(const absl::Status& status);
 
   // One look around. True if something was done and another look is due.
   bool step();
