@@ -1,4 +1,4 @@
-// FaultBackend: a real I/O backend whose data syncs fail, or wait, when told to.
+// FaultBackend: an I/O backend over another one, whose data syncs fail, or wait, when told to.
 #pragma once
 
 #include "io/io_backend.hpp"
@@ -16,14 +16,34 @@ class SyncFaults {
     error_ = error;
     left_ = count;
   }
+  /// Syncs are in flight from now on and do not end.
+  void hold() { held_ = true; }
+  /// They go on when their thread looks the next time: the caller wakes it.
+  void release() { held_ = false; }
+
+  /// Syncs that were asked for.
   [[nodiscard]] int syncs() const { return syncs_; }
-  [[nodiscard]] io::BackendOpener opener();
+  /// How often their thread was woken.
+  [[nodiscard]] int wakes() const { return wakes_; }
+
+  /// Opens backends over those of `below`, which outlives its use.
+  [[nodiscard]] io::BackendOpener opener(io::BackendOpener below = {}) {
+    below_ = below;
+    return {this, [](void* faults, io::BackendChoice choice, const std::string& directory) {
+              return static_cast<SyncFaults*>(faults)->open(choice, directory);
+            }};
+  }
 
  private:
   friend class FaultBackend;
+  [[nodiscard]] absl::StatusOr<io::OpenedBackend> open(io::BackendChoice choice, const std::string& directory);
+
+  io::BackendOpener below_;
+  std::atomic<bool> held_{false};
   std::atomic<int> error_{0};
   std::atomic<int> left_{0};
   std::atomic<int> syncs_{0};
+  std::atomic<int> wakes_{0};
 };
 
 }  // namespace dictsqlite::testing_support

@@ -4,6 +4,7 @@
 
 #include "load/loader.hpp"
 
+#include "support/acting_clock.hpp"
 #include "support/simulation.hpp"
 #include "unit/load/flights_fixture.hpp"
 
@@ -84,43 +85,18 @@ class MadeUpStore final : public store::SqliteStore {
   MadeUpFile& file_;
 };
 
-// A clock that only the loader looks at. Each look takes longer than polling does: a loader that polls looks twice, and
-// the second time it is done polling and about to sleep.
-class ActingClock final : public base::Clock {
- public:
-  static constexpr base::Nanoseconds kPollTime{1};
-
-  explicit ActingClock(const base::Clock& clock) : clock_(clock) {}
-
-  /// Runs `act` on the loader's thread at its look number `look` from now on, counted from 0.
-  void act_at(std::size_t look, std::function<void()> act) {
-    left_ = look;
-    act_ = std::move(act);
-  }
-  [[nodiscard]] bool has_acted() const { return act_ == nullptr; }
-
-  [[nodiscard]] base::Instant now() const noexcept override {
-    if (act_ != nullptr && left_-- == 0) std::exchange(act_, nullptr)();
-    late_ += 2 * kPollTime;
-    return clock_.now() + late_;
-  }
-
- private:
-  const base::Clock& clock_;
-  mutable base::Nanoseconds late_{0};
-  mutable std::size_t left_ = 0;
-  mutable std::function<void()> act_;
-};
-
 class LoaderHouse final : private LoaderHost {
  public:
   static constexpr base::Nanoseconds kScanTimeMax = std::chrono::hours(1);
+  // Shorter than a look at the clock takes: a loader that polls looks twice, and the second time it is done polling and
+  // about to sleep.
+  static constexpr base::Nanoseconds kPollTime{1};
 
   explicit LoaderHouse(std::size_t flights_max = 100)
       : loader_({.flights_max = flights_max,
                  .scans_max = 10,
                  .scan_time_max = kScanTimeMax,
-                 .poll_time = ActingClock::kPollTime,
+                 .poll_time = kPollTime,
                  .clock = clock_,
                  .threads = simulation_},
                 *this, cache_, applied_, resume_) {
@@ -163,7 +139,7 @@ class LoaderHouse final : private LoaderHost {
   void collect_rows(const store::KeyRange& /*range*/, std::vector<store::ScannedRow>& /*rows*/) override {}
 
   testing_support::Simulation simulation_{1};
-  ActingClock clock_{simulation_};
+  testing_support::ActingClock clock_{simulation_, 2 * kPollTime};
   MadeUpStore store_{file};
   cache::Cache cache_{kCacheBytes, kCacheBytes};
   base::Watermark applied_;
