@@ -39,7 +39,7 @@ class Value {
   /// Longest value that is copied into the handle.
   static constexpr std::size_t kInlineBytes = 104;
 
-  Value() noexcept = default;
+  Value() noexcept : size_(0) {}  // not defaulted: `const Value none;` is one, too
   Value(const Value& other) noexcept { copy_from(other); }
   Value(Value&& other) noexcept { take_from(other); }
   Value& operator=(const Value& other) noexcept {
@@ -100,7 +100,7 @@ class Value {
     detail::SharedRef shared;
   };
 
-  std::size_t size_ = 0;
+  std::size_t size_;
   Storage storage_;  // `bytes` up to kInlineBytes, `shared` above
 };
 

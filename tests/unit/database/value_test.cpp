@@ -62,7 +62,7 @@ class ValueTest : public testing::Test {
 // --- what it holds ---
 
 TEST_F(ValueTest, IsEmptyAtFirst) {
-  Value value;
+  const Value value;
   EXPECT_TRUE(value.empty());
   EXPECT_EQ(value.size(), 0u);
   EXPECT_EQ(value.view(), "");

@@ -3,11 +3,14 @@
 #include "store/sqlite_header.hpp"
 
 #include "store_test_support.hpp"
+#include "support/fault_vfs.hpp"
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace dictsqlite::store::testing {
 namespace {
@@ -99,6 +102,17 @@ TEST_F(SqliteHeader, IsAHundredBytes) {
 TEST_F(SqliteHeader, OfAMissingFileIsNotFoundAndMakesNone) {
   EXPECT_EQ(check_header(*sqlite3_vfs_find(nullptr), path_).code(), Code::kNotFound);
   EXPECT_TRUE(directory_.names().empty());
+}
+
+TEST_F(SqliteHeader, ThatCannotBeReadIsNoReasonToTakeTheFileForAnothers) {
+  ASSERT_EQ(check(), absl::OkStatus());
+  testing_support::FaultVfs vfs;
+  for (const auto& [error, code] : {std::pair(EIO, Code::kDataLoss), std::pair(EINTR, Code::kInternal)}) {
+    vfs.inject({testing_support::FaultFile::kDatabase, testing_support::FaultCall::kRead, error});
+    const absl::Status status = check_header(*sqlite3_vfs_find(vfs.name().c_str()), path_);
+    EXPECT_EQ(status.code(), code) << status;
+  }
+  EXPECT_EQ(vfs.failures(), 2);
 }
 
 }  // namespace
