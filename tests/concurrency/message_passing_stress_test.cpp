@@ -1,15 +1,18 @@
 // Goal: what one thread wrote before it released, another one sees after it acquired, for pairs whose own tests hand
-// over atomics only: (W3) (W4), (M1), (F1), (N1), (Y1), (Y2), (PK1) (PK2). Method: what is handed over is plain memory,
-// and nothing but the pair lies between writing and reading it. x86 keeps that order whatever the code asks for, so
-// that the values tell little there; ThreadSanitizer reports the data race as soon as one side asks for less.
+// over atomics only: (G6), (W3) (W4), (M1), (F1), (J1), (N1), (Y1), (Y2), (PK1) (PK2). Method: what is handed over is
+// plain memory, and nothing but the pair lies between writing and reading it. x86 keeps that order whatever the code
+// asks for, so that the values tell little there; ThreadSanitizer reports the data race as soon as one side asks for
+// less.
 #include "base/failure.hpp"
 #include "base/watermark.hpp"
+#include "cache/reclaimer.hpp"
 #include "database/handle_count.hpp"
 #include "load/scan_session.hpp"
 #include "ring/write_ring.hpp"
 #include "support/scale.hpp"
 #include "support/start_line.hpp"
 #include "task/parker.hpp"
+#include "unit/database/bare_database.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,6 +21,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -117,6 +122,66 @@ TEST(MessagePassing, AFailureBringsWhatLedToIt) {
       [&] {
         failure.emplace();
         reason = 0;
+      });
+}
+
+TEST(MessagePassing, ARetiredEntryBringsWhatItsLastUserDid) {
+  entry::EntryPool pool(1u << 20);
+  cache::Reclaimer reclaimer(pool);
+  std::atomic<entry::Entry*> given{nullptr};
+  run_together(
+      scaled(20'000),
+      [&] {
+        entry::Entry* const entry = pool.make(entry::EntryKind::kSet, store::kMainTable, "key", "", 0);
+        entry::EntryPool::retain(*entry);  // the test's
+        given.store(entry, std::memory_order_relaxed);
+        entry->expires_at = 1;
+        reclaimer.retire(entry);  // (G6), and no guard whose end would order it as well
+      },
+      [&] {
+        entry::Entry* entry = nullptr;
+        while ((entry = given.load(std::memory_order_relaxed)) == nullptr) std::this_thread::yield();
+        while (entry->references.load(std::memory_order_relaxed) != 1) reclaimer.collect();  // (G6)
+        EXPECT_EQ(entry->expires_at, 1);
+      },
+      [&] { pool.release(given.exchange(nullptr, std::memory_order_relaxed)); });
+}
+
+TEST(MessagePassing, TheLastAnswerOfABatchGetBringsAllOthers) {
+  using Batch = detail::Running<BatchGetOperation>;
+  detail::BareDatabase database;
+  std::optional<Batch> batch;
+  std::atomic<bool> is_started{false};
+  std::size_t round = 0;
+  std::string missing;
+  std::string written;
+  const auto set_up = [&] {
+    ++round;
+    missing = "missing" + std::to_string(round);
+    written = "written" + std::to_string(round);
+    is_started.store(false, std::memory_order_relaxed);
+  };
+  set_up();
+  run_together(
+      scaled(10'000),
+      [&] {  // whoever starts the round: it answers the second key itself if that has come meanwhile
+        const std::vector<std::string_view> keys = {missing, written};
+        batch.emplace(BatchGetOperation(database->spread(), keys));  // (J1)
+        is_started.store(true, std::memory_order_relaxed);
+      },
+      [&] {  // the loader, and a writer of the second key
+        for (std::size_t delay = round % 256; delay > 0; --delay) base::spin_pause();
+        database.know(entry::EntryKind::kSet, written, "value");
+        for (bool is_last_look = false; !is_last_look;) {
+          is_last_look = is_started.load(std::memory_order_relaxed);
+          for (load::Flight* const flight : database.take_flights()) database.land(flight, "value");  // (J1)
+        }
+      },
+      [&] {
+        ASSERT_TRUE(batch->is_done());
+        for (const absl::StatusOr<Value>& result : batch->result()) EXPECT_EQ(result->view(), "value");
+        batch.reset();
+        set_up();
       });
 }
 

@@ -5,23 +5,21 @@
 #include "cache/reclaimer.hpp"
 
 #include "support/litmus.hpp"
-#include "support/scale.hpp"
 #include "support/weak_atomics.hpp"
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <cstdint>
 #include <memory>
-#include <thread>
 
 namespace dictsqlite::cache {
 namespace {
 
 using entry::EntryKind;
+using testing_support::expect_never_fails;
+using testing_support::expect_seen_to_fail;
+using testing_support::LitmusPlan;
 using testing_support::LitmusResult;
 using testing_support::run_litmus;
-using testing_support::scaled;
 
 template <class Atomics>
 class Removal {
@@ -70,23 +68,16 @@ class Removal {
 };
 
 template <class Atomics>
-LitmusResult play(std::uint64_t rounds, std::chrono::seconds time_max, bool stop_at_failure) {
+LitmusResult play(const LitmusPlan& plan) {
   Removal<Atomics> removal;
   return run_litmus(
-      rounds, time_max, stop_at_failure, [&] { removal.read(); }, [&] { removal.remove(); },
-      [&] { return removal.failed(); });
+      plan, [&] { removal.read(); }, [&] { removal.remove(); }, [&] { return removal.failed(); });
 }
 
-TEST(ReclaimerLitmus, FreesNothingThatAReaderFound) {
-  const LitmusResult result = play<base::StdAtomics>(scaled(500'000), std::chrono::seconds(4), false);
-  EXPECT_EQ(result.failures, 0u) << "of " << result.rounds;
-}
+TEST(ReclaimerLitmus, FreesNothingThatAReaderFound) { expect_never_fails(&play<base::StdAtomics>, 500'000); }
 
 TEST(ReclaimerLitmus, WouldFreeWhatAReaderFoundWithReleaseAndAcquire) {
-  if (testing_support::kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer's own work orders the accesses";
-  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one core reorders nothing that its threads could see";
-  const LitmusResult result = play<testing_support::WeakAtomics>(100'000'000, std::chrono::seconds(60), true);
-  EXPECT_GE(result.failures, 1u) << "of " << result.rounds << "; if this machine never reorders, seq_cst costs nothing";
+  expect_seen_to_fail(&play<testing_support::WeakAtomics>);
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #pragma once
 
 #include "support/random.hpp"
+#include "support/scale.hpp"
 #include "support/start_line.hpp"
+
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
@@ -68,11 +71,16 @@ struct LitmusResult {
   std::uint64_t failures = 0;
 };
 
-/// Runs `left` and `right` together, then `failed()`, which says whether it went wrong and sets up the next round; at
-/// most `rounds_max` times, no longer than `time_max`, and not beyond the first failure if `stop_at_failure`.
+/// How long a litmus test plays.
+struct LitmusPlan {
+  std::uint64_t rounds_max;
+  std::chrono::seconds time_max;
+  bool stop_at_failure;
+};
+
+/// Runs `left` and `right` together, then `failed()`, which says whether it went wrong and sets up the next round.
 template <class Left, class Right, class Failed>
-LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max, bool stop_at_failure, Left&& left,
-                        Right&& right, Failed&& failed) {
+LitmusResult run_litmus(const LitmusPlan& plan, Left&& left, Right&& right, Failed&& failed) {
   StartLine start(2);
   StartLine end(2);
   std::atomic<bool> stop{false};
@@ -93,8 +101,8 @@ LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max,
   StoreBufferFill fill(3);
   Random random(4);
   LitmusResult result;
-  const auto deadline = std::chrono::steady_clock::now() + time_max;
-  while (result.rounds < rounds_max) {
+  const auto deadline = std::chrono::steady_clock::now() + plan.time_max;
+  while (result.rounds < plan.rounds_max) {
     if (result.rounds % 1024 == 1023 && std::chrono::steady_clock::now() > deadline) break;
     start.arrive();
     for (std::size_t delay = random.below(64); delay > 0; --delay) base::spin_pause();
@@ -103,12 +111,30 @@ LitmusResult run_litmus(std::uint64_t rounds_max, std::chrono::seconds time_max,
     end.arrive();
     ++result.rounds;
     if (failed()) ++result.failures;
-    if (stop_at_failure && result.failures > 0) break;
+    if (plan.stop_at_failure && result.failures > 0) break;
   }
   stop.store(true, std::memory_order_relaxed);
   start.arrive();
   other.join();
   return result;
+}
+
+/// A litmus test over one kind of atomics.
+using LitmusPlay = LitmusResult (*)(const LitmusPlan& plan);
+
+/// Over the library's own atomics nothing goes wrong. `rounds` are scaled.
+inline void expect_never_fails(LitmusPlay play, std::uint64_t rounds) {
+  const LitmusResult result = play({scaled(rounds), std::chrono::seconds(4), false});
+  EXPECT_EQ(result.failures, 0u) << "of " << result.rounds;
+}
+
+/// Over WeakAtomics something does: so that the test can fail, and the order is there for a reason.
+inline void expect_seen_to_fail(LitmusPlay play) {
+  if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer's own work orders the accesses";
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one core reorders nothing that its threads could see";
+  const LitmusResult result = play({100'000'000, std::chrono::seconds(60), true});
+  EXPECT_GE(result.failures, 1u) << "of " << result.rounds << "; if this machine never reorders, seq_cst costs nothing";
+  testing::Test::RecordProperty("rounds", static_cast<int>(result.rounds));
 }
 
 }  // namespace dictsqlite::testing_support
