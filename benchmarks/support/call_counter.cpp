@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 #include <system_error>
 
@@ -72,7 +73,14 @@ class Tracer {
     if (::ptrace(static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO), child_, sizeof info, &info) < 0) {
       die_of_errno("ptrace");
     }
-    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) ++counts_[static_cast<long>(info.entry.nr)];
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
+    const auto number = static_cast<long>(info.entry.nr);
+    ++counts_[number == SYS_write && is_eventfd(info.entry.args[0]) ? kWriteToEventfd : number];
+  }
+  [[nodiscard]] bool is_eventfd(std::uint64_t descriptor) const {
+    std::error_code error;
+    const std::string link = absl::StrCat("/proc/", child_, "/fd/", descriptor);
+    return std::filesystem::read_symlink(link, error) == "anon_inode:[eventfd]";
   }
 
   void go_on(int signal) const {
@@ -87,6 +95,8 @@ class Tracer {
 
 std::string name_of(long number) {
   switch (number) {
+    case kWriteToEventfd:
+      return "write to an eventfd";
     case SYS_write:
       return "write";
     case SYS_read:

@@ -11,6 +11,8 @@ namespace dictsqlite::bench {
 
 /// Number of calls by system call number.
 using CallCounts = std::map<long, std::uint64_t>;
+/// Stands for a write to an eventfd, which is counted by itself.
+inline constexpr long kWriteToEventfd = -1;
 
 /// Runs `work` in a child process. `work` gets a function to call, on the child's first thread, at the begin and at
 /// the end of each stretch that is to be counted; of other threads nothing is counted. Outside the stretches the
