@@ -113,6 +113,9 @@ absl::StatusOr<Meta> read_meta(Connection& connection) {
   if (rows.format_version != static_cast<std::int64_t>(kFormatVersion)) return damaged(connection, "no format version");
   if (rows.epoch < 0) return damaged(connection, "no epoch");
   if (rows.last_sequence < 0) return damaged(connection, "no last sequence");
+  if (static_cast<std::uint64_t>(rows.last_sequence) > kLastSequenceMax) {
+    return damaged(connection, "the last sequence is out of range");
+  }
   if (!is_database_id(rows.database_id)) return damaged(connection, "no database id");
   return Meta{std::move(rows.database_id), static_cast<std::uint64_t>(rows.epoch),
               static_cast<std::uint64_t>(rows.last_sequence)};

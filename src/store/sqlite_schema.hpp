@@ -21,6 +21,9 @@ inline constexpr std::string_view kSelectLastSequence = "SELECT value FROM dicts
 inline constexpr std::string_view kUpdateLastSequence =
     "UPDATE dictsqlite_meta SET value=?1 WHERE name='last_sequence'";
 
+/// More than any life writes, and little enough that numbers derived from it do not overflow.
+inline constexpr std::uint64_t kLastSequenceMax = std::uint64_t{1} << 61;
+
 struct Meta {
   std::string database_id;          // 16 random bytes in hex, given at creation
   std::uint64_t epoch = 0;          // how many times the database was opened for writing

@@ -137,7 +137,12 @@ TEST_F(SqliteSchema, WithAMetaRowOfTheWrongTypeOrRangeIsDamaged) {
   expect_damaged("no last sequence");
   alter("UPDATE dictsqlite_meta SET value=-7 WHERE name='last_sequence'");
   expect_damaged("no last sequence");
-  alter("UPDATE dictsqlite_meta SET value=7 WHERE name='last_sequence'");
+  alter("UPDATE dictsqlite_meta SET value=(1<<61)+1 WHERE name='last_sequence'");
+  expect_damaged("the last sequence is out of range");
+  alter("UPDATE dictsqlite_meta SET value=9223372036854775807 WHERE name='last_sequence'");
+  expect_damaged("the last sequence is out of range");
+  alter("UPDATE dictsqlite_meta SET value=1<<61 WHERE name='last_sequence'");
+  EXPECT_EQ(meta()->last_sequence, kLastSequenceMax);
   alter("UPDATE dictsqlite_meta SET value='0123' WHERE name='database_id'");
   expect_damaged("no database id");
   alter("UPDATE dictsqlite_meta SET value=upper('" + std::string(kId) + "') WHERE name='database_id'");
