@@ -37,10 +37,12 @@ void WritePath::release(Entry* write) noexcept {
 }
 
 Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {
+  const bool is_refused = limits_.refuse_on_disk_full && disk_full();
   if (DICTSQLITE_UNLIKELY(parked_.must_wait())) {
-    return {parked_.is_closed() ? AcceptOutcome::kClosed : AcceptOutcome::kNoRoom, 0};
+    if (parked_.is_closed()) return {AcceptOutcome::kClosed, 0};
+    return {is_refused ? AcceptOutcome::kDiskFull : AcceptOutcome::kNoRoom, 0};  // those before it may wait for long
   }
-  if (DICTSQLITE_UNLIKELY(limits_.refuse_on_disk_full && disk_full())) return {AcceptOutcome::kDiskFull, 0};
+  if (DICTSQLITE_UNLIKELY(is_refused)) return {AcceptOutcome::kDiskFull, 0};
   if (limits_.memory_only && cache_.is_full() && !only_erases(*entry)) return {AcceptOutcome::kFull, 0};
   return accept_with_room(entry, ring);
 }

@@ -244,6 +244,23 @@ TEST(WritePath, WaitsForTheDiskOrRefusesAsItWasTold) {
   EXPECT_EQ(waiting.accept(waiting.set("key", "value")).outcome, AcceptOutcome::kAccepted);
 }
 
+TEST(WritePath, RefusesOnAFullDiskAlsoWhenOthersWait) {
+  detail::Completion parked;
+  Pipeline refusing(refusing_on_disk_full());
+  ASSERT_TRUE(refusing.path.parked().push(&parked));
+  Entry* const entry = refusing.set("key", "value");
+  expect_refused(refusing, entry, AcceptOutcome::kNoRoom);
+  refusing.path.set_disk_full(true);
+  expect_refused(refusing, entry, AcceptOutcome::kDiskFull);
+  refusing.path.parked().close();
+  expect_refused(refusing, entry, AcceptOutcome::kClosed);
+
+  Pipeline waiting(kPlenty);
+  ASSERT_TRUE(waiting.path.parked().push(&parked));
+  waiting.path.set_disk_full(true);
+  expect_refused(waiting, waiting.set("key", "value"), AcceptOutcome::kNoRoom);
+}
+
 TEST(WritePathBatch, IsHeldBackWhileAReaderHoldsTheGate) {
   Pipeline pipeline(kPlenty);
   Entry* const write = pipeline.batch({"a", "b"}, "value");
