@@ -19,7 +19,9 @@ struct FlushView {
   bool asked_to_apply = false;     // somebody waits for a write that is not applied
   bool under_pressure = false;     // writers are parked, or most of the budget is used
   bool closing = false;
-  base::Instant retry_after{};  // no applying before: the disk was full
+  base::Instant retry_after{};          // no applying before: the disk was full
+  bool is_transaction_retried = false;  // it was full for a transaction, which is to find out when it is no more
+  bool is_checkpoint_retried = false;   // the same for a checkpoint
 
   bool unsynced = false;            // something is applied and not durable
   base::Instant oldest_unsynced{};  // since when
@@ -40,7 +42,7 @@ struct FlushPolicy {
 
   [[nodiscard]] bool should_apply(const FlushView& view) const noexcept {
     if (view.waiting_rows == 0 || view.now < view.retry_after || log_is_full(view)) return false;
-    if (view.asked_to_apply || view.under_pressure || view.closing) return true;
+    if (view.asked_to_apply || view.under_pressure || view.closing || view.is_transaction_retried) return true;
     if (mode == PersistMode::kLazy) return false;
     return view.waiting_rows >= buffer_size || view.now - view.oldest_waiting >= flush_interval;
   }
@@ -61,6 +63,7 @@ struct FlushPolicy {
   [[nodiscard]] bool should_checkpoint(const FlushView& view) const noexcept {
     if (view.sync_in_flight || view.wal_bytes_uncopied == 0) return false;
     if (log_is_full(view)) return true;
+    if (view.is_checkpoint_retried) return view.now >= view.retry_after;
     return view.waiting_rows == 0 && view.wal_bytes > view.wal_bytes_blocked && view.now >= view.retry_after &&
            view.now - view.last_activity >= flush_interval;
   }
@@ -70,6 +73,9 @@ struct FlushPolicy {
     base::Instant next = base::kNever;
     if (log_is_full(view)) return view.sync_in_flight ? next : view.now;
     if (log_has_grown(view) && view.now < view.retry_after) next = view.retry_after;
+    if (view.is_checkpoint_retried && view.wal_bytes_uncopied != 0 && !view.sync_in_flight) {
+      next = std::min(next, view.retry_after);
+    }
     if (view.waiting_rows > 0) {
       if (view.now < view.retry_after) next = std::min(next, view.retry_after);
       if (mode != PersistMode::kLazy)

@@ -28,6 +28,8 @@ FlushView Flusher::view() const {
   look.under_pressure = path_.parked().count() != 0 || admission.used_bytes() > admission.bytes_max() / 4 * 3;
   look.closing = closing_;
   look.retry_after = retry_after_;
+  look.is_transaction_retried = full_for_ == FullFor::kTransaction;
+  look.is_checkpoint_retried = full_for_ == FullFor::kCheckpoint;
   look.unsynced = applied != durable;
   look.oldest_unsynced = oldest_unsynced_;
   look.asked_to_sync =

@@ -189,7 +189,7 @@ absl::Status SqliteWriter::apply(RowPortions portions, std::uint64_t last_sequen
   if (!done(code)) return roll_back(connection_.error(code, "writing to"));
   meta_.last_sequence = last_sequence;
   ++commits_;
-  return absl::OkStatus();
+  return guard_.failure();  // SQLite does not tell of everything that failed: of cutting the log, for one
 }
 
 int SqliteWriter::write_all(RowPortions portions) noexcept {

@@ -68,8 +68,9 @@ class StoreWriter {
   [[nodiscard]] virtual absl::Status apply(RowPortions portions, std::uint64_t last_sequence) = 0;
 
   /// Descriptor to be data-synced so that everything committed so far survives power loss, or -1 if there is
-  /// nothing to sync. The caller syncs it as its own request and reports the result with sync_finished().
-  /// Between the two no checkpoint() may run.
+  /// nothing to sync. Not after an error of apply() or checkpoint() that is final: then nothing is synced any more. The
+  /// caller syncs it as its own request and reports the result with sync_finished(). Between the two no checkpoint()
+  /// may run.
   [[nodiscard]] virtual int sync_descriptor() noexcept = 0;
   /// `error` is 0 or a positive errno. An error makes the store refuse all further commits and checkpoints.
   virtual void sync_finished(int error) noexcept = 0;

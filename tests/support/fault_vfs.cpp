@@ -15,7 +15,7 @@ struct FaultVfs::State {
   std::mutex mutex;  // of what follows
   std::optional<Fault> fault;
   int failures = 0;
-  int calls[2][3] = {};
+  int calls[2][4] = {};
 
   // The errno of a call that fails now, or 0.
   int next(FaultFile file, FaultCall call) {
@@ -98,7 +98,8 @@ struct FaultVfs::Methods {
     return file.io().xRead(file.below(), out, count, offset);
   }
   static int truncate(sqlite3_file* base, sqlite3_int64 bytes) {
-    return File::of(base).io().xTruncate(File::of(base).below(), bytes);
+    File& file = File::of(base);
+    return file.fault(FaultCall::kTruncate) != 0 ? SQLITE_IOERR_TRUNCATE : file.io().xTruncate(file.below(), bytes);
   }
   static int size(sqlite3_file* base, sqlite3_int64* out) {
     return File::of(base).io().xFileSize(File::of(base).below(), out);

@@ -10,7 +10,7 @@
 namespace dictsqlite::testing_support {
 
 enum class FaultFile { kDatabase, kLog };
-enum class FaultCall { kWrite, kSync, kRead };
+enum class FaultCall { kWrite, kSync, kRead, kTruncate };
 
 struct Fault {
   FaultFile file = FaultFile::kLog;

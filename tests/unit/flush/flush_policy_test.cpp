@@ -135,6 +135,19 @@ TEST(FlushPolicyApply, WaitsForTheRetryAfterAFullDisk) {
   EXPECT_TRUE(kLazy.should_apply(view));
 }
 
+// Writes may be refused until it has been tried, and then nobody asks.
+TEST(FlushPolicyApply, TriesATransactionAgainThatFoundTheDiskFullThoughNobodyAsks) {
+  FlushView view = view_with_rows(1);
+  view.is_transaction_retried = true;
+  view.retry_after = kNow + kInstant;
+  EXPECT_FALSE(kLazy.should_apply(view));
+  EXPECT_EQ(kLazy.next_look(view), view.retry_after);
+  view.retry_after = kNow;
+  EXPECT_TRUE(kLazy.should_apply(view));
+  view.waiting_rows = 0;
+  EXPECT_FALSE(kLazy.should_apply(view));
+}
+
 TEST(FlushPolicyApply, GoesOnWhileASyncIsInFlight) {
   FlushView view = view_with_rows(kBufferSize);
   view.unsynced = true;
@@ -308,6 +321,23 @@ TEST(FlushPolicyIdle, WaitsForTheRetryAfterAFullDisk) {
   EXPECT_TRUE(kWriteBehind.should_checkpoint(view));
 }
 
+TEST(FlushPolicyIdle, TriesACheckpointAgainThatFoundTheDiskFullWhateverHappensMeanwhile) {
+  FlushView view = view_with_log(500, 500);
+  view.waiting_rows = 1;
+  view.is_checkpoint_retried = true;
+  view.retry_after = kNow + kInstant;
+  EXPECT_FALSE(kLazy.should_checkpoint(view));
+  EXPECT_EQ(kLazy.next_look(view), view.retry_after);
+  view.retry_after = kNow;
+  EXPECT_TRUE(kLazy.should_checkpoint(view));
+  view.sync_in_flight = true;
+  EXPECT_FALSE(kLazy.should_checkpoint(view));
+  view.sync_in_flight = false;
+  view.wal_bytes_uncopied = 0;
+  EXPECT_FALSE(kLazy.should_checkpoint(view));
+  EXPECT_EQ(kLazy.next_look(view), base::kNever);
+}
+
 // --- how long to sleep ---
 
 TEST(FlushPolicyNextLook, IsNeverWhenThereIsNothingToWaitFor) {
@@ -393,7 +423,7 @@ void for_each_view(Visit&& visit) {
   view.now = kNow;
   for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, kBufferSize})
     for (const Nanoseconds waited : {Nanoseconds(0), Nanoseconds(milliseconds(510)), Nanoseconds(seconds(2))})
-      for (int reasons = 0; reasons < 8; ++reasons)
+      for (int reasons = 0; reasons < 32; ++reasons)
         for (const Instant retry : {Instant(0), kNow + milliseconds(50), kNow + seconds(3)})
           for (const bool unsynced : {false, true})
             for (const Nanoseconds unsynced_for : {Nanoseconds(milliseconds(320)), Nanoseconds(seconds(3))})
@@ -407,6 +437,8 @@ void for_each_view(Visit&& visit) {
                       view.asked_to_apply = (reasons & 1) != 0;
                       view.under_pressure = (reasons & 2) != 0;
                       view.closing = (reasons & 4) != 0;
+                      view.is_transaction_retried = (reasons & 8) != 0;
+                      view.is_checkpoint_retried = (reasons & 16) != 0;
                       view.retry_after = retry;
                       view.unsynced = unsynced;
                       view.oldest_unsynced = kNow - unsynced_for;

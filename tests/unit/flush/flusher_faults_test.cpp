@@ -169,6 +169,26 @@ TEST(FlusherFails, WhenTheSyncOfACheckpointDoes) {
   EXPECT_EQ(house.refused("next"), AcceptOutcome::kFailed);
 }
 
+// SQLite cuts a log that has become too long when it starts over, in the midst of a commit, and tells nobody if that
+// fails: the transaction seems to have succeeded.
+TEST(FlusherFails, WhenTheLogCannotBeCut) {
+  FaultVfs vfs;
+  FlusherSetup setup = over(vfs);
+  setup.log_bytes_kept = 64u << 10;
+  FlusherHouse house(setup);
+  house.start();
+  house.set("long", std::string(500'000, 'v'));
+  house.let_pass(5 * kFlushInterval);
+  ASSERT_EQ(house.counters().checkpoints.load(), 1u);
+  vfs.inject({FaultFile::kLog, FaultCall::kTruncate, EIO});
+  const Waiter& durable = house.waits(WaitFor::kDurable, house.set("key", "value"));
+  house.let_run();
+  ASSERT_EQ(vfs.failures(), 1);
+  EXPECT_EQ(durable.code(), absl::StatusCode::kUnknown) << "it was not synced";
+  EXPECT_TRUE(house.failure().failed());
+  EXPECT_EQ(house.watermarks().durable.value(), 1u);
+}
+
 // --- a full disk ---
 
 TEST(FlusherOnAFullDisk, TriesAgainUntilThereIsSpaceAndSaysSoOnce) {
@@ -213,6 +233,48 @@ TEST(FlusherOnAFullDisk, WaitsForSpaceToCopyTheLogAndGoesOnWriting) {
   EXPECT_FALSE(house.path().disk_full());
   EXPECT_EQ(house.notes, (Notes{"event: disk full", "event: disk full over"}));
   EXPECT_EQ(house.counters().checkpoints.load(), 1u);
+}
+
+// Nobody asks for anything, and new writes are refused: the flusher itself has to find out that there is space again.
+TEST(FlusherOnAFullDisk, FindsSpaceForACheckpointThoughALazyWriteCameMeanwhile) {
+  FaultVfs vfs;
+  FlusherSetup setup = over(vfs);
+  setup.mode = PersistMode::kLazy;
+  FlusherHouse house(setup);
+  house.start();
+  house.waits(WaitFor::kDurable, house.set("first", ""));
+  house.let_run();
+  vfs.inject({FaultFile::kDatabase, FaultCall::kWrite, ENOSPC, 0, 1 << 30, [&] {
+                if (!house.path().disk_full() && house.path().claimed_sequence() == 1) house.set("second", "");
+              }});
+  house.let_pass(3 * kFlushInterval);
+  ASSERT_EQ(house.path().claimed_sequence(), 2u);
+  ASSERT_TRUE(house.path().disk_full());
+  vfs.clear();
+  house.let_pass(kFlushInterval);
+  EXPECT_FALSE(house.path().disk_full());
+  EXPECT_EQ(house.watermarks().applied.value(), 1u) << "it is lazy";
+}
+
+TEST(FlusherOnAFullDisk, FindsSpaceForATransactionThoughThePressureIsGone) {
+  FaultVfs vfs;
+  FlusherSetup setup = over(vfs);
+  setup.mode = PersistMode::kLazy;
+  FlusherHouse house(setup);
+  house.start();
+  vfs.inject({FaultFile::kLog, FaultCall::kWrite, ENOSPC});
+  house.path().gate().hold();
+  house.set("a", "");
+  const Waiter& parked = house.parks_batch({"b", "c"});
+  house.let_run();
+  ASSERT_TRUE(house.path().disk_full());
+  EXPECT_TRUE(house.path().gate().unhold());
+  house.let_run();
+  expect_ok(parked);
+  vfs.clear();
+  house.let_pass(kFlushInterval);
+  EXPECT_FALSE(house.path().disk_full());
+  EXPECT_GE(house.watermarks().applied.value(), 1u);
 }
 
 // --- checkpoints ---

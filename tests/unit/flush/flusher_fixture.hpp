@@ -82,6 +82,7 @@ struct FlusherSetup {
   std::string path;      // of the database; empty: in a directory of the house's own
   std::string vfs_name;  // empty: the kernel's files
   std::uint64_t wal_bytes_max = 64u << 20;
+  std::size_t log_bytes_kept = 128u << 20;
   base::Nanoseconds poll_time{0};
   absl::Status host_says;           // when the store is open
   absl::Status backend_says;        // instead of opening one
@@ -216,6 +217,7 @@ class FlusherHouse final : private FlusherHost {
     store::SqliteOptions store;
     store.path = file();
     store.vfs_name = setup_.vfs_name;
+    store.log_bytes_kept = setup_.log_bytes_kept;
     below_ = simulation_.surroundings().backend;
     return {.policy = {setup_.mode, kBufferSize, kFlushInterval, setup_.wal_bytes_max},
             .memory_only = setup_.mode == PersistMode::kMemory,
