@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -34,6 +33,18 @@ FlusherSetup over(const FaultVfs& vfs) {
   FlusherSetup setup;
   setup.vfs_name = vfs.name();
   return setup;
+}
+
+// Two large writes fill its log.
+FlusherSetup with_short_log() {
+  FlusherSetup setup;
+  setup.wal_bytes_max = 64u << 10;
+  return setup;
+}
+void apply_large_write(FlusherHouse& house, const std::string& key) {
+  const Waiter& applied = house.waits(WaitFor::kApplied, house.set(key, std::string(50'000, 'v')));
+  house.let_run();
+  expect_ok(applied);
 }
 
 bool is_noted(const FlusherHouse& house, const std::string& note) {
@@ -85,9 +96,7 @@ TEST(FlusherSyncs, OneAtATimeWhileTheNextTransactionIsBuilt) {
 
   bool is_second_answered = false;
   house.waits(WaitFor::kDurable, 1).when_answered([&] { is_second_answered = second.answers() != 0; });
-  house.syncs.release();
-  house.path().doorbell().ring();
-  house.let_run();
+  house.let_syncs_end();
   expect_ok(first);
   expect_ok(second);
   EXPECT_FALSE(is_second_answered) << "the sync that was in flight did not cover it";
@@ -293,16 +302,11 @@ TEST(FlusherCheckpoints, WhenNothingHasHappenedForAFlushIntervalAndThenNoMore) {
 }
 
 TEST(FlusherCheckpoints, BeforeTheNextTransactionWhenTheLogIsFull) {
-  FlusherSetup setup;
-  setup.wal_bytes_max = 64u << 10;
-  FlusherHouse house(setup);
+  FlusherHouse house(with_short_log());
   house.start();
-  const std::string value(50'000, 'v');
-  for (std::uint64_t number = 1; number <= 10; ++number) {
-    const Waiter& applied = house.waits(WaitFor::kApplied, house.set("key" + std::to_string(number), value));
-    house.let_run();
-    expect_ok(applied);
-    EXPECT_LE(house.counters().wal_bytes.load(), setup.wal_bytes_max + (100u << 10));
+  for (int number = 0; number < 10; ++number) {
+    apply_large_write(house, "key" + std::to_string(number));
+    EXPECT_LE(house.counters().wal_bytes.load(), with_short_log().wal_bytes_max + (100u << 10));
   }
   EXPECT_GE(house.counters().checkpoints.load(), 4u);
   EXPECT_EQ(house.syncs.syncs(), 0) << "a checkpoint syncs by itself";
@@ -310,22 +314,17 @@ TEST(FlusherCheckpoints, BeforeTheNextTransactionWhenTheLogIsFull) {
 }
 
 TEST(FlusherCheckpoints, AsFarAsAReaderAllowsSaysSoOnceAndEndsOurOwnScansWhenTheLogIsFarTooLong) {
-  FlusherSetup setup;
-  setup.wal_bytes_max = 64u << 10;
-  FlusherHouse house(setup);
+  FlusherHouse house(with_short_log());
   house.start();
   ForeignReader reader(house.file());
   ASSERT_EQ(reader.run("BEGIN"), SQLITE_OK);
   ASSERT_EQ(reader.ask("SELECT count(*) FROM main"), "0");
-  const std::string value(50'000, 'v');
   for (int number = 0; !is_noted(house, "log pinned"); ++number) {
     ASSERT_LT(number, 100);
-    const Waiter& applied = house.waits(WaitFor::kApplied, house.set("key" + std::to_string(number), value));
-    house.let_run();
-    expect_ok(applied);
+    apply_large_write(house, "key" + std::to_string(number));
   }
   EXPECT_TRUE(is_noted(house, "event: checkpoint blocked"));
-  EXPECT_GE(house.counters().wal_bytes.load(), 4 * setup.wal_bytes_max);
+  EXPECT_GE(house.counters().wal_bytes.load(), 4 * with_short_log().wal_bytes_max);
   EXPECT_EQ(house.counters().checkpoints.load(), 0u);
   EXPECT_GE(house.counters().checkpoints_blocked.load(), 1u);
   EXPECT_EQ(std::count(house.notes.begin(), house.notes.end(), "event: checkpoint blocked"), 1);

@@ -177,6 +177,13 @@ class FlusherHouse final : private FlusherHost {
     return flusher_.waiters().push(waiter.completion(), WaitFor::kApplied, 0);
   }
 
+  /// Syncs that were held go on, and end.
+  void let_syncs_end() {
+    syncs.release();
+    path_.doorbell().ring();
+    let_run();
+  }
+
   /// Wakes the flusher, which runs `act` at its look number `look` at the clock.
   void act_at_look(std::size_t look, std::function<void()> act) {
     clock_.act_at(look, std::move(act));

@@ -302,9 +302,7 @@ TEST(FlusherAdmits, AParkedWriteThatIsToBeDurableAndAnswersWhenItIs) {
   house.let_run();
   EXPECT_EQ(house.watermarks().applied.value(), 3u);
   EXPECT_EQ(parked.answers(), 0);
-  house.syncs.release();
-  house.path().doorbell().ring();
-  house.let_run();
+  house.let_syncs_end();
   expect_ok(parked);
   EXPECT_EQ(house.watermarks().durable.value(), 3u);
 }
@@ -503,9 +501,7 @@ TEST(FlusherCloses, AfterTheSyncInFlight) {
   const Waiter& closer = house.closes();
   house.let_pass(10 * kFlushInterval);
   EXPECT_EQ(closer.answers(), 0);
-  house.syncs.release();
-  house.path().doorbell().ring();
-  house.let_run();
+  house.let_syncs_end();
   expect_ok(durable);
   expect_ok(closer);
 }
