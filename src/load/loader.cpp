@@ -65,8 +65,10 @@ absl::Status Loader::start(store::SqliteStore* store) {
     if (!reader.ok()) return reader.status();
     reader_ = *std::move(reader);
   }
-  return thread_.start(
+  absl::Status status = thread_.start(
       "dictsql-load", [](void* self) noexcept { static_cast<Loader*>(self)->run(); }, this);
+  if (!status.ok()) reader_.reset();  // before the store
+  return status;
 }
 
 void Loader::stop() noexcept {

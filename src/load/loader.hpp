@@ -68,6 +68,9 @@ class Loader {
   /// Serves what is queued, refuses what comes later, ends every scan and the thread.
   void stop() noexcept;
 
+  /// Whether the caller is the loader's thread. Any thread may ask.
+  [[nodiscard]] bool is_current() const noexcept { return thread_.is_current(); }
+
   [[nodiscard]] Flights& flights() noexcept { return flights_; }
   [[nodiscard]] const LoadCounters& counters() const noexcept { return counters_; }
 

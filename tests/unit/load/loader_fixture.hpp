@@ -30,6 +30,7 @@ struct MadeUpFile {
   std::map<std::string, std::string, std::less<>> rows;
   std::set<std::string, std::less<>> torn;      // keys that no query survives
   std::vector<std::vector<std::string>> loads;  // the keys of each
+  std::size_t readers_open = 0;
   std::size_t scans_open = 0;
 };
 
@@ -52,7 +53,8 @@ class MadeUpStore final : public store::SqliteStore {
  private:
   class Rows final : public store::StoreReader {
    public:
-    explicit Rows(MadeUpFile& file) : file_(file) {}
+    explicit Rows(MadeUpFile& file) : file_(file) { ++file_.readers_open; }
+    ~Rows() override { --file_.readers_open; }
     [[nodiscard]] absl::StatusOr<LoadResult> load(std::uint32_t /*table_id*/, std::span<const std::string_view> keys,
                                                   absl::FunctionRef<void(const store::LoadedRow&)> found) override {
       file_.loads.emplace_back(keys.begin(), keys.end());
@@ -131,6 +133,7 @@ class LoaderHouse final : private LoaderHost {
   }
 
   [[nodiscard]] Loader& loader() { return loader_; }
+  [[nodiscard]] store::SqliteStore& store() { return store_; }
   [[nodiscard]] Flights& flights() { return loader_.flights(); }
   MadeUpFile file;
 

@@ -4,11 +4,15 @@
 // its last before it sleeps. See loader_fixture.hpp.
 #include "load/loader.hpp"
 
+#include "unit/io/scratch.hpp"
 #include "unit/load/loader_fixture.hpp"
 
 #include <gtest/gtest.h>
 
+#include <sys/syscall.h>
+
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -152,6 +156,18 @@ TEST(LoaderSleep, IsEndedByAScanThatIsDroppedWhileItBegins) {
     house.let_run();
     EXPECT_EQ(house.file.scans_open, 0u) << "it would stay open for Options::scan_time_max";
   }
+}
+
+// --- its end before it began ---
+
+TEST(LoaderStart, WithoutAThreadLeavesNothingOfTheStoreOpen) {
+  const std::string told = io::told_by_child([] {
+    LoaderHouse house;
+    io::refuse_system_calls({__NR_clone, __NR_clone3}, EAGAIN);
+    const absl::Status status = house.loader().start(&house.store());
+    return absl::StatusCodeToString(status.code()) + ", readers: " + std::to_string(house.file.readers_open);
+  });
+  EXPECT_EQ(told, "RESOURCE_EXHAUSTED, readers: 0");
 }
 
 }  // namespace
