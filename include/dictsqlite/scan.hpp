@@ -48,8 +48,8 @@ class [[nodiscard]] ScanNextOperation : public Operation<ScanNextOperation, std:
 };
 
 /// One scan. Everything accepted before the first next_async() is in it, and of what is accepted later a prefix that is
-/// fixed before the first row comes: the snapshot. Rows are fetched in chunks, so that most calls of next_async() are
-/// ready at once.
+/// fixed before the first row comes: the snapshot. The first row waits until that is committed, on a full disk until
+/// there is space. Rows are fetched in chunks, so that most calls of next_async() are ready at once.
 ///
 /// Thread-safety: none; one next_async() at a time. Ownership: holds a read transaction on a connection of its own
 /// from the first next_async() to the end, an error or its destruction. A scan that stays open longer than
@@ -66,8 +66,9 @@ class DICTSQLITE_EXPORT Scan {
   [[nodiscard]] std::optional<Row> next();
 
   /// Ok while rows come and at the regular end. Errors: kInvalidArgument (options), kAborted (open for too long;
-  /// resume_key() tells where to go on), kResourceExhausted (too many scans), kFailedPrecondition (database closed),
-  /// kCancelled (its coroutine was destroyed while it waited), kDataLoss, kInternal.
+  /// resume_key() tells where to go on), kResourceExhausted (too many scans; no memory), kFailedPrecondition (database
+  /// closed, or failed before everything accepted was committed), kCancelled (its coroutine was destroyed while it
+  /// waited), kDataLoss, kInternal.
   [[nodiscard]] absl::Status status() const;
   /// The last key that was handed out: a new scan goes on behind it.
   [[nodiscard]] const std::string& resume_key() const noexcept;

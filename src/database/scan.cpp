@@ -15,7 +15,7 @@ using Session = ScanNextOperation::State;
 
 namespace {
 
-// The first fetch had to wait until everything accepted before was applied: now it is.
+// The first fetch had to wait until everything accepted before was applied: now it is, or never will be.
 void applied(Completion* completion) noexcept {
   auto* session = static_cast<Session*>(completion->intercept_context);
   completion->intercept = nullptr;
@@ -25,7 +25,7 @@ void applied(Completion* completion) noexcept {
     if (engine.loader().queue_scan(session)) return;
     session->fail(absl::StatusCode::kFailedPrecondition, "the database is closed");
   } else {
-    session->fail(completion->code, completion->message);
+    session->fail(absl::StatusCode::kFailedPrecondition, completion->engine.get()->failure().sentence());
   }
   session->completion = nullptr;
   session->release();

@@ -257,6 +257,29 @@ TEST_P(Faults, AfterAFailureWritesAreRefusedReadsGoOnAndNothingIsSyncedAgain) {
   EXPECT_EQ(reopened().at("old"), "0");
 }
 
+// A scan holds everything that was accepted before it, or nothing: not a part.
+TEST_P(Faults, AfterAFailureAScanNeedsEverythingAcceptedToBeCommitted) {
+  Database database = open();
+  ASSERT_EQ(database.set("old", "0", durable()).code(), Code::kOk);
+  vfs_.inject({FaultFile::kLog, FaultCall::kWrite, EIO, 0, 1});
+  ASSERT_EQ(database.set("a", "1", durable()).code(), Code::kUnknown);
+  Scan scan = database.scan();
+  EXPECT_EQ(scan.next(), std::nullopt);
+  EXPECT_EQ(scan.status().code(), Code::kFailedPrecondition) << scan.status();
+}
+
+TEST_P(Faults, AfterAFailedSyncAScanHasWhatWasCommitted) {
+  Database database = open();
+  faults_.fail_next(EIO);
+  ASSERT_EQ(database.set("a", "1", durable()).code(), Code::kUnknown);
+  Scan scan = database.scan();
+  const std::optional<Row> row = scan.next();
+  ASSERT_TRUE(row.has_value()) << scan.status();
+  EXPECT_EQ(row->value, "1");
+  EXPECT_EQ(scan.next(), std::nullopt);
+  EXPECT_EQ(scan.status(), absl::OkStatus());
+}
+
 TEST_P(Faults, NoSpaceOnASyncIsAFailureToo) {
   Database database = open();
   faults_.fail_next(ENOSPC);
