@@ -35,7 +35,8 @@ struct Surroundings;
 /// or close() is the way that waits and returns errors.
 ///
 /// Thread-safety: every member from any thread, moves and destruction aside. The blocking forms not on the library's
-/// own threads (where inline_executor() code runs; the resume thread may destroy a Database, but not block on one).
+/// own threads (where inline_executor() code runs). There a Database may not be destroyed either, except on the resume
+/// thread: its other two have to end first, so that the process is aborted.
 ///
 /// Writes have one order, the sequence in which they were accepted: memory, disk and recovery agree on it. After any
 /// crash the database holds exactly the first j accepted writes, for some j not below what was reported durable.

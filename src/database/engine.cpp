@@ -111,11 +111,7 @@ absl::Status Engine::open(Completion* completion) {
 
 absl::Status Engine::store_opened(store::SqliteStore* store) { return loader_.start(store); }
 
-void Engine::opening_finished(absl::Status status) {
-  Completion* completion = std::exchange(opener_, nullptr);
-  if (!status.ok()) closed_.store(true, std::memory_order_release);  // (Z1)
-  complete(completion, status.code(), std::string(status.message()));
-}
+void Engine::opened() { complete(std::exchange(opener_, nullptr), absl::StatusCode::kOk); }
 
 // --- closing ---
 
@@ -127,10 +123,19 @@ bool Engine::begin_close() noexcept {
 
 void Engine::store_closing() { loader_.stop(); }
 
-void Engine::flusher_ended() { ended_.unpark(); }
+void Engine::flusher_ended(const absl::Status& opening) {
+  Completion* const opener = std::exchange(opener_, nullptr);
+  opening_failed_ = !opening.ok();
+  ended_.unpark();
+  // Who is told that it could not be opened lets the engine go, perhaps here and now: last of all. Otherwise it may be
+  // going already, and waits for this thread.
+  if (opener != nullptr) complete(opener, opening.code(), std::string(opening.message()));
+}
 
 void Engine::shutdown() noexcept {
   if (started_) {
+    DICTSQLITE_ASSERT(!loader_.is_current() && (!flusher_.is_current() || opening_failed_),
+                      "a Database is destroyed on the thread of its own that would have to end first");
     if (begin_close()) {
       closer_.intercept = [](Completion*) noexcept {};  // what matters is the flusher's end
       static_cast<void>(wait_for(&closer_, flush::WaitFor::kClosed, 0));

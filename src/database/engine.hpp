@@ -92,11 +92,11 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
 
   // FlusherHost
   [[nodiscard]] absl::Status store_opened(store::SqliteStore* store) override;
-  void opening_finished(absl::Status status) override;
+  void opened() override;
   void store_closing() override;
   void log_pinned() override { loader_.end_scans_soon(); }
   void emit(EventKind kind, const std::string& message) override;
-  void flusher_ended() override;
+  void flusher_ended(const absl::Status& opening) override;
   // LoaderHost
   [[nodiscard]] std::size_t unapplied_bytes() const noexcept override { return path_.admission().used_bytes(); }
   void collect_rows(const store::KeyRange& range, std::vector<store::ScannedRow>& rows) override;
@@ -106,7 +106,8 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   HandleCount handles_;
   std::atomic<bool> closed_{false};  // new operations are refused. (Z1): exchange in begin_close(), acq_rel
   bool started_ = false;             // the flusher runs or has run; the owner's
-  Completion* opener_ = nullptr;     // until opening_finished()
+  Completion* opener_ = nullptr;     // until opened() or, without success, flusher_ended()
+  bool opening_failed_ = false;      // the flusher's
   Completion closer_;                // shutdown()'s, which must not fail for want of memory
   base::Failure failure_;
   flush::Watermarks watermarks_;

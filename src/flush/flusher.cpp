@@ -64,19 +64,18 @@ void Flusher::give_up() noexcept {
 }
 
 void Flusher::run() noexcept {
-  const absl::Status status = open();
-  if (status.ok()) {
-    host_.opening_finished(status);
+  const absl::Status opening = open();
+  if (opening.ok()) {
+    host_.opened();
     loop();
   } else {
     store_.reset();
     waiters_.take_last();
-    host_.opening_finished(status);
-    answer_closer(status);
+    answer_closer(opening);
   }
   // The backend itself stays until the engine goes: somebody may be about to ring.
   if (backend_ != nullptr) backend_->finish();
-  host_.flusher_ended();
+  host_.flusher_ended(opening);
 }
 
 absl::Status Flusher::open() {

@@ -40,15 +40,16 @@ class FlusherHost {
  public:
   /// The store is open (null without a disk): start what reads from it.
   [[nodiscard]] virtual absl::Status store_opened(store::SqliteStore* store) = 0;
-  /// Opening is over, one way or the other. After an error the thread ends.
-  virtual void opening_finished(absl::Status status) = 0;
+  /// Everything is open, and the work begins.
+  virtual void opened() = 0;
   /// The store is about to close: end what reads from it.
   virtual void store_closing() = 0;
   /// A reader has kept the log from being emptied for so long that no scan of our own may go on doing that.
   virtual void log_pinned() = 0;
   virtual void emit(EventKind kind, const std::string& message) = 0;
-  /// The last thing the thread does: nothing of the flusher may be touched after it.
-  virtual void flusher_ended() = 0;
+  /// The last thing the thread does: the flusher may be gone when this returns. `opening`: how that ended; if with an
+  /// error, there was nothing else.
+  virtual void flusher_ended(const absl::Status& opening) = 0;
 
  protected:
   ~FlusherHost() = default;
@@ -91,6 +92,9 @@ class Flusher {
   [[nodiscard]] absl::Status start();
   /// Waits for the thread's end, or lets it go if the caller is that thread.
   void join() noexcept;
+
+  /// Whether the caller is that thread. Any thread may ask.
+  [[nodiscard]] bool is_current() const noexcept { return thread_.is_current(); }
 
   /// Where operations wait. push() from any thread, then ring the doorbell.
   [[nodiscard]] Waiters& waiters() noexcept { return waiters_; }

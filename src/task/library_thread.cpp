@@ -11,6 +11,7 @@ namespace dictsqlite::task {
 namespace {
 
 constinit thread_local bool current_is_library_thread = false;
+constinit thread_local const LibraryThread* current_thread = nullptr;  // until it is detached
 
 }  // namespace
 
@@ -41,7 +42,7 @@ absl::Status LibraryThread::start(const char* name, Main main, void* context) {
   main_ = main;
   context_ = context;
 
-  joinable_ = true;  // before the thread can ask
+  joinable_ = true;  // before the thread can detach itself
   host_.thread_starts(name);
   // The new thread inherits the mask, so there is no moment in which a signal can reach it.
   sigset_t all;
@@ -72,9 +73,10 @@ void LibraryThread::detach() noexcept {
   DICTSQLITE_ASSERT(is_current(), "only from the thread itself: it might still be reading this object");
   ::pthread_detach(thread_);
   joinable_ = false;
+  current_thread = nullptr;
 }
 
-bool LibraryThread::is_current() const noexcept { return joinable_ && ::pthread_equal(thread_, ::pthread_self()) != 0; }
+bool LibraryThread::is_current() const noexcept { return current_thread == this; }
 
 void* LibraryThread::run(void* self) {
   auto* thread = static_cast<LibraryThread*>(self);
@@ -84,6 +86,7 @@ void* LibraryThread::run(void* self) {
   ThreadHost& host = thread->host_;
   const char* const name = thread->name_;
   const LibraryThreadMark mark(name);
+  current_thread = thread;
   host.thread_begins(name);
   main(context);
   host.thread_ends(name);

@@ -1,7 +1,7 @@
 // LibraryThread: a thread of the library's own. It has a name, blocks all signals (those are the program's to
 // handle, on the program's threads) and is marked, so that a call which would block it can be refused.
 //
-// Thread-safety: one owner; on_library_thread() and assert_may_block() from any thread.
+// Thread-safety: one owner; is_current(), on_library_thread() and assert_may_block() from any thread.
 // Ownership:     the owner joins it before destroying it. A thread cannot join itself: where that can happen the
 //                owner detaches it, and `context` must then live as long as the thread.
 #pragma once
@@ -49,6 +49,7 @@ class LibraryThread {
   /// Lets the thread end by itself. Only from that thread.
   void detach() noexcept;
 
+  /// Whether the caller is this thread, and not detached. Any thread may ask.
   [[nodiscard]] bool is_current() const noexcept;
 
  private:

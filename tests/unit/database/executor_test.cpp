@@ -476,6 +476,26 @@ TEST_F(BlockingDeathTest, CloseOnTheResumeThreadAborts) {
                "blocking call");
 }
 
+TEST_F(BlockingDeathTest, ADatabaseDestroyedOnItsLoaderAborts) {
+  EXPECT_DEATH(block_on_library_thread(options_, inline_executor(), [](Database& database) { database = Database(); }),
+               "destroyed on the thread");
+}
+
+TEST_F(BlockingDeathTest, ADatabaseDestroyedOnItsFlusherAborts) {
+  const auto destroy_on_flusher = [this] {
+    Database database = open_database(options_);
+    Place place;
+    database.set_async("x", "v", {.ack = Ack::kDurable})
+        .via(inline_executor())
+        .start([&](const absl::Status&) noexcept {
+          database = Database();
+          place.note();
+        });
+    place.wait();
+  };
+  EXPECT_DEATH(destroy_on_flusher(), "destroyed on the thread");
+}
+
 TEST_F(BlockingDeathTest, SyncWaitOnTheResumeThreadAborts) {
   EXPECT_DEATH(block_on_library_thread(options_, {},
                                        [](Database& database) { sync_wait(database.get_async("x")).IgnoreError(); }),

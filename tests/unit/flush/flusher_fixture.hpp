@@ -283,9 +283,9 @@ class FlusherHouse final : private FlusherHost {
     has_store = store != nullptr;
     return setup_.host_says;
   }
-  void opening_finished(absl::Status status) override {
-    notes.push_back("opened " + absl::StatusCodeToString(status.code()));
-    opened_as = std::move(status);
+  void opened() override {
+    notes.emplace_back("opened");
+    opened_as = absl::OkStatus();
   }
   void store_closing() override { notes.emplace_back("store closing"); }
   void log_pinned() override { notes.emplace_back("log pinned"); }
@@ -293,8 +293,9 @@ class FlusherHouse final : private FlusherHost {
     notes.emplace_back(name_of(kind));
     event_message = message;
   }
-  void flusher_ended() override {
-    notes.emplace_back("ended");
+  void flusher_ended(const absl::Status& opening) override {
+    notes.push_back(opening.ok() ? "ended" : "not opened " + absl::StatusCodeToString(opening.code()));
+    opened_as = opening;
     ended_ = true;
   }
   static const char* name_of(EventKind kind) {
