@@ -11,16 +11,21 @@
 namespace dictsqlite {
 
 /// One piece of work that an executor is asked to run once. It is the node of the executor's queue, so that
-/// posting allocates nothing. `next` belongs to the executor from post() until it calls run.
+/// posting allocates nothing. `next` belongs to the executor from post() until it calls run or drop.
 struct Work {
   Work* next = nullptr;
   /// Runs the work. `*this` may be gone when it returns: read `next` before.
   void (*run)(Work* work) noexcept = nullptr;
+  /// Gives up what the work holds, in place of run, when its executor comes to its end. Null: it holds nothing.
+  void (*drop)(Work* work) noexcept = nullptr;
 };
 
 /// A place to run work: two words, copied freely. `post` may be called from any thread, neither fails nor
-/// throws, and must lead to exactly one `work->run(work)` for each post, later or at once. `context` must
-/// outlive every operation that was told of the executor.
+/// throws, and must lead to exactly one `work->run(work)` for each post, later or at once; or, if the executor ends
+/// before, to one `work->drop(work)` unless that is null.
+///
+/// `context` must outlive every operation that was told of the executor. If a coroutine was destroyed while it waited
+/// in one, the library may at that moment be posting its end: then `context` must outlive the Database as well.
 struct Executor {
   void* context = nullptr;
   void (*post)(void* context, Work* work) noexcept = nullptr;
@@ -39,14 +44,14 @@ struct Executor {
 ///
 /// Thread-safety: executor() and posting from any thread; poll() from one thread at a time, and not from work
 ///                that poll() is running.
-/// Ownership:     must outlive every operation that resumes on it. Work that was never polled is dropped with
-///                the executor; the coroutines that wait for it are never resumed.
+/// Ownership:     lives as long as Executor says. Work that was never polled is dropped with the executor: the
+///                coroutines that wait for it are never resumed, callbacks are destroyed without being called.
 /// Progress:      posting is lock-free, two words are written and no system call is made; poll() is wait-free but
 ///                for the work it runs.
 class DICTSQLITE_EXPORT ManualExecutor {
  public:
   ManualExecutor() noexcept = default;
-  ~ManualExecutor() = default;
+  ~ManualExecutor();
   ManualExecutor(const ManualExecutor&) = delete;
   ManualExecutor& operator=(const ManualExecutor&) = delete;
 

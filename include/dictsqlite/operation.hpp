@@ -69,25 +69,30 @@ class Operation {
 
   [[nodiscard]] Result await_resume() noexcept { return self().take(); }
 
-  /// Goes on in `executor`. `executor.context` must outlive the operation.
+  /// Goes on in `executor`, whose context must live as long as executor.hpp says.
   [[nodiscard]] Derived via(Executor executor) && noexcept {
     executor_ = executor;
     return std::move(self());
   }
 
   /// Runs the operation and calls `callback(Result)` once: before start() returns if the result is ready at once and
-  /// no `.via` was given, or if there is no memory for anything else (kResourceExhausted, unless the result was ready);
-  /// otherwise on the executor. `callback` must not throw. Cost: one allocation unless ready at once.
+  /// no `.via` was given, or if there is no memory for anything else; otherwise on the executor, or never if that one
+  /// drops its work. Without memory to wait, what is not ready ends in kResourceExhausted, an accepted durable write in
+  /// kUnknown. `callback` must not throw. Cost: one allocation unless ready at once.
   template <class Callback>
     requires std::invocable<Callback&, Result>
   void start(Callback callback) && {
-    struct Started {
+    // On the heap until it has called back or is dropped.
+    struct Started : Work {
+      Started(Derived&& started, Callback&& wanted) : operation(std::move(started)), callback(std::move(wanted)) {
+        run = [](Work* work) noexcept {
+          const std::unique_ptr<Started> self(static_cast<Started*>(work));
+          self->callback(self->operation.take());
+        };
+        drop = [](Work* work) noexcept { delete static_cast<Started*>(work); };
+      }
       Derived operation;
       Callback callback;
-      static void finish(void* context) noexcept {
-        const std::unique_ptr<Started> self(static_cast<Started*>(context));
-        self->callback(self->operation.take());
-      }
     };
     const bool ready = self().try_now();
     if (ready && !executor_) {
@@ -95,19 +100,15 @@ class Operation {
       return;
     }
     const Executor executor = executor_;
-    // finish() owns it. What was accepted by now is not undone if there is no memory to wait for it.
-    auto* const context = new (std::nothrow) Started{std::move(self()), std::move(callback)};
-    if (context == nullptr) {
-      if (!ready) self().fail_now(absl::StatusCode::kResourceExhausted, "no memory to wait for the operation");
+    // What was accepted by now is not undone if there is no memory to wait for it.
+    auto* const started = new (std::nothrow) Started(std::move(self()), std::move(callback));
+    if (started == nullptr) {
+      if (!ready) self().fail_now(absl::StatusCode::kResourceExhausted, kNoMemoryToWait);
       callback(self().take());  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move): only moved into memory
       return;
     }
-    Derived& operation = context->operation;
-    if (ready) {
-      if (!operation.post_with(executor, &Started::finish, context)) Started::finish(context);
-    } else if (!operation.suspend_with(executor, &Started::finish, context)) {
-      if (!executor || !operation.post_suspended()) Started::finish(context);
-    }
+    if (!ready && started->operation.suspend_with(executor, nullptr, static_cast<Work*>(started))) return;
+    executor ? executor(started) : started->run(started);
   }
 
   /// Runs the operation and blocks the thread until its result is ready. Not on the library's own threads.
@@ -136,35 +137,21 @@ class Operation {
  private:
   Derived& self() noexcept { return static_cast<Derived&>(*this); }
 
-  // True: the completion is handed over, and *this may be gone already. False: the result can be taken now.
+  static constexpr const char* kNoMemoryToWait = "no memory to wait for the operation";
+
+  // After try_now() said no. True: the completion is handed over, and *this may be gone already. False: the result can
+  // be taken now. `resume` and `context` as a Completion has them; `context` null: the completion itself.
   bool suspend_with(Executor executor, void (*resume)(void*) noexcept, void* context) noexcept {
-    if (!make_completion(executor, resume, context)) return false;
+    completion_ = detail::new_completion(engine_, executor, resume, context);
+    if (completion_ == nullptr) {
+      self().fail_now(absl::StatusCode::kResourceExhausted, kNoMemoryToWait);
+      return false;
+    }
+    if (context == nullptr) completion_->context = completion_;
     // What suspend() rings after it handed the completion over must be there, although by then the coroutine may have
     // gone on elsewhere and taken everything down.
     const detail::EngineHandle keep = engine_.share();
     return self().suspend(completion_);
-  }
-  // Sends a result that is ready through the executor.
-  bool post_with(Executor executor, void (*resume)(void*) noexcept, void* context) noexcept {
-    if (!make_completion(executor, resume, context)) return false;
-    detail::deliver(completion_);
-    return true;
-  }
-  // The same for one that became ready while it suspended: its completion lost its completer.
-  bool post_suspended() noexcept {
-    if (completion_ == nullptr) return false;
-    completion_->references.fetch_add(1, std::memory_order_relaxed);  // ours keeps it alive
-    detail::deliver(completion_);
-    return true;
-  }
-  bool make_completion(Executor executor, void (*resume)(void*) noexcept, void* context) noexcept {
-    completion_ = detail::new_completion(engine_, executor, resume, context);
-    if (completion_ == nullptr) {
-      self().fail_now(absl::StatusCode::kResourceExhausted, "no memory to wait for the operation");
-      return false;
-    }
-    if (context == nullptr) completion_->context = completion_;
-    return true;
   }
 
   Executor executor_{};

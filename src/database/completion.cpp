@@ -20,7 +20,24 @@ void run_completion(Work* work) noexcept {
   // (C1) acq_rel: what the completer wrote is visible to the resumed side, and an abandoning side is done with it.
   const Completion::State before = completion->state.exchange(Completion::State::kDelivered, std::memory_order_acq_rel);
   DICTSQLITE_ASSERT(before != Completion::State::kDelivered, "a completion is delivered once [I5]");
-  if (before == Completion::State::kWaiting) completion->resume(completion->context);
+  if (before == Completion::State::kWaiting) {
+    if (completion->resume != nullptr) {
+      completion->resume(completion->context);
+    } else {
+      auto* const callback = static_cast<Work*>(completion->context);
+      callback->run(callback);
+    }
+  }
+  release(completion);
+}
+
+// A coroutine stays suspended: its frame, which somebody else owns, has the operation and its reference.
+void drop_completion(Work* work) noexcept {
+  auto* completion = static_cast<Completion*>(work);
+  if (completion->resume == nullptr) {
+    auto* const callback = static_cast<Work*>(completion->context);
+    callback->drop(callback);
+  }
   release(completion);
 }
 
@@ -33,6 +50,7 @@ Completion* new_completion(const EngineHandle& engine, Executor executor, void (
   if (block == nullptr) return nullptr;
   auto* completion = new (static_cast<std::byte*>(block) + kBlockPrefix) Completion();
   completion->run = &run_completion;
+  completion->drop = &drop_completion;
   completion->executor = executor;
   completion->resume = resume;
   completion->context = context;

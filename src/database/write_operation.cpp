@@ -53,8 +53,10 @@ bool WriteOperation::try_now() noexcept {
 
 void WriteOperation::fail_now(absl::StatusCode code, const char* message) noexcept {
   immediate_ = {code, message};
-  // There will be no waiter to ring for a write that was accepted.
-  if (step_ == WriteStep::kAccepted) engine()->path().doorbell().ring();
+  if (step_ != WriteStep::kAccepted) return;
+  // It is not undone, and there will be no waiter to ring for it. What is not known is whether it becomes durable.
+  immediate_.code = absl::StatusCode::kUnknown;
+  engine()->path().doorbell().ring();
 }
 
 bool WriteOperation::suspend(detail::Completion* completion) noexcept {

@@ -6,6 +6,12 @@
 
 namespace dictsqlite {
 
+ManualExecutor::~ManualExecutor() {
+  while (Work* work = take()) {
+    if (work->drop != nullptr) work->drop(work);
+  }
+}
+
 Executor ManualExecutor::executor() noexcept { return Executor{this, &ManualExecutor::post}; }
 
 std::size_t ManualExecutor::poll(std::size_t max_items, std::chrono::nanoseconds time_budget) noexcept {

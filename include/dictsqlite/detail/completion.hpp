@@ -62,8 +62,8 @@ struct Completion : Work {
   // Ordered by who touches it when: a landing writes the first two cache lines and the value.
 
   // Set by the operation before it hands the completion over.
-  Executor executor;  // where to go on
-  void (*resume)(void* context) noexcept = nullptr;
+  Executor executor;                                 // where to go on
+  void (*resume)(void* context) noexcept = nullptr;  // null: `context` is the Work to run, or to drop, instead
   void* context = nullptr;
   void (*intercept)(Completion*) noexcept = nullptr;  // called instead of going to the executor, if set
   void* intercept_context = nullptr;

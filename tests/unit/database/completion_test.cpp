@@ -10,8 +10,10 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace dictsqlite::detail {
@@ -76,6 +78,25 @@ TEST_F(CompletionTest, AbandonedOnItsWayIsNotResumed) {
   abandon(completion);
   EXPECT_GT(engine_.pool().used_bytes(), 0u) << "it is in the executor's queue";
   EXPECT_EQ(executor_.poll(), 1u);
+  EXPECT_EQ(resumed_, 0);
+}
+
+TEST_F(CompletionTest, DroppedOnItsWayIsLeftToItsOperation) {
+  std::optional<ManualExecutor> ending(std::in_place);
+  Completion* const completion = make(ending->executor());
+  complete(completion, Code::kOk);
+  ending.reset();
+  EXPECT_EQ(resumed_, 0);
+  EXPECT_EQ(completion->references.load(), 1u);
+  abandon(completion);
+}
+
+TEST_F(CompletionTest, AbandonedAndThenDroppedOnItsWayIsFreed) {
+  std::optional<ManualExecutor> ending(std::in_place);
+  Completion* const completion = make(ending->executor());
+  complete(completion, Code::kOk);
+  abandon(completion);
+  ending.reset();
   EXPECT_EQ(resumed_, 0);
 }
 

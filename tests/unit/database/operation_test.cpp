@@ -36,6 +36,7 @@ class Operations : public testing::Test {
 
   TemporaryDirectory directory_;
   Options options_;
+  ManualExecutor executor_;  // of coroutines that are destroyed while they wait: outlives the database
   std::unique_ptr<Database> db_;
 };
 
@@ -138,25 +139,23 @@ TEST_F(Operations, OptionsExecutorIsTheDefault) {
 
 TEST_F(Operations, ACoroutineDestroyedInAMissIsNotResumed) {
   int resumed = 0;
-  ManualExecutor executor;
   for (int i = 0; i < 200; ++i) {
-    Suspended coroutine = run(db_->get_async("missing" + std::to_string(i)).via(executor.executor()), &resumed);
+    Suspended coroutine = run(db_->get_async("missing" + std::to_string(i)).via(executor_.executor()), &resumed);
     coroutine.handle.destroy();
   }
   EXPECT_EQ(db_->get("missing0").status().code(), Code::kNotFound);
-  executor.poll();
+  executor_.poll();
   EXPECT_EQ(resumed, 0);
 }
 
 TEST_F(Operations, ACoroutineDestroyedInADurableSetLeavesTheWrite) {
   int resumed = 0;
-  ManualExecutor executor;
-  Suspended coroutine = run(db_->set_async("a", "1", {.ack = Ack::kDurable}).via(executor.executor()), &resumed);
+  Suspended coroutine = run(db_->set_async("a", "1", {.ack = Ack::kDurable}).via(executor_.executor()), &resumed);
   ASSERT_FALSE(coroutine.handle.done());
   coroutine.handle.destroy();
   reopen();
   EXPECT_EQ(db_->get("a")->view(), "1");
-  executor.poll();
+  executor_.poll();
   EXPECT_EQ(resumed, 0);
 }
 

@@ -1,4 +1,5 @@
-// Goal: work posted to the inline and the manual executor runs once, in order, within the limits asked for.
+// Goal: work posted to the inline and the manual executor runs once, in order, within the limits asked for, or is
+// dropped once.
 // Method: numbered work that notes when it ran.
 #include <dictsqlite/executor.hpp>
 
@@ -29,6 +30,7 @@ struct Note : Work {
     };
   }
   std::function<void()> then;
+  [[nodiscard]] int number() const { return number_; }
 
  private:
   std::vector<int>& notes_;
@@ -53,9 +55,9 @@ TEST(Executor, IsEmptyUnlessMade) {
 
 class ManualExecutorTest : public testing::Test {
  protected:
-  ManualExecutor manual;
   std::vector<int> notes;
   Note one{notes, 1}, two{notes, 2}, three{notes, 3}, four{notes, 4};
+  ManualExecutor manual;
 
   void post(Note& note) { manual.executor()(&note); }
 };
@@ -124,6 +126,23 @@ TEST_F(ManualExecutorTest, PollWithoutLimitsRunsLeftoversOfALimitedPollFirst) {
   post(three);
   EXPECT_EQ(manual.poll(), 2U);
   EXPECT_EQ(notes, (std::vector<int>{1, 2, 3}));
+}
+
+TEST_F(ManualExecutorTest, DropsWhatWasNeverPolled) {
+  {
+    ManualExecutor ending;
+    const auto drop = [](Work* work) noexcept { static_cast<Note*>(work)->then(); };
+    for (Note* note : {&one, &two, &three}) {
+      note->then = [this, note] { notes.push_back(-note->number()); };
+      note->drop = drop;
+      ending.executor()(note);
+    }
+    three.then = [this, executor = ending.executor()] { executor(&four); };  // which holds nothing
+    EXPECT_EQ(ending.poll(1, kAnyTime), 1U);
+    EXPECT_EQ(notes, (std::vector<int>{1, -1})) << "a run, and what follows it";
+    notes.clear();
+  }
+  EXPECT_EQ(notes, std::vector<int>{-2});
 }
 
 TEST_F(ManualExecutorTest, WorkMayDestroyItself) {

@@ -32,7 +32,7 @@ static_assert(std::is_nothrow_move_assignable_v<Task<int>>);
 static_assert(!std::is_copy_constructible_v<Task<int>>);
 static_assert(sizeof(Task<std::string>) == sizeof(void*));
 // The same with and without exceptions, RTTI, assertions and sanitizers.
-static_assert(sizeof(detail::TaskPromise<void>) == 7 * sizeof(void*));
+static_assert(sizeof(detail::TaskPromise<void>) == 8 * sizeof(void*));
 static_assert(sizeof(detail::TaskAwaiter<int>) == 6 * sizeof(void*));
 
 Task<int> give(int value) { co_return value; }
