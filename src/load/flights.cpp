@@ -15,28 +15,23 @@ using entry::EntryKind;
 
 // Rings when stripe and guard are given back: who is woken may want the one, and a system call takes its time.
 MissOutcome Flights::miss(const Table::Key& key, Completion* completion, Tell tell) noexcept {
-  const Taken taken = take(key, completion);
+  const Taken taken = take(key, completion, Turn::kComes);
   if (taken == Taken::kReady) return MissOutcome::kReady;
   if (taken == Taken::kQueued && tell == Tell::kAtOnce) tell_loader();
   return MissOutcome::kSuspended;
 }
 
-Flights::Taken Flights::take(const Table::Key& key, Completion* completion) noexcept {
+Flights::Taken Flights::take(const Table::Key& key, Completion* completion, Turn turn) noexcept {
   const base::MutexLock lock(stripe_of(key.hash).mutex);
   const cache::Reclaimer::Guard guard = cache_.reclaimer().enter();
   for (;;) {
     Entry* found = cache_.table().find(key);
     Flight* made = nullptr;
     if (found == nullptr) {
-      if (cache_.backlog_is_full()) return park(completion, key) ? Taken::kQueued : refuse(completion);
-      if (in_flight_.fetch_add(1, std::memory_order_relaxed) >= flights_max_) {  // bounds memory only
-        in_flight_.fetch_sub(1, std::memory_order_relaxed);                      // the same
-        if (park(completion, key)) return Taken::kQueued;
-        return refuse(completion);
-      }
+      if (!has_turn(turn)) return park(completion, key, turn);
       made = make(key);
       if (made == nullptr) {
-        in_flight_.fetch_sub(1, std::memory_order_relaxed);  // the same
+        in_flight_.fetch_sub(1, std::memory_order_relaxed);  // bounds memory only
         completion->code = absl::StatusCode::kResourceExhausted;
         completion->message = "no memory for a load";
         return Taken::kReady;
@@ -64,6 +59,14 @@ Flights::Taken Flights::take(const Table::Key& key, Completion* completion) noex
     joined_.fetch_add(1, std::memory_order_relaxed);                            // a statistic
     return Taken::kJoined;
   }
+}
+
+// Whether a flight is free, and nobody waits for it. If so it is counted.
+bool Flights::has_turn(Turn turn) noexcept {
+  if (cache_.backlog_is_full() || (turn == Turn::kComes && parked_.any())) return false;
+  if (in_flight_.fetch_add(1, std::memory_order_relaxed) < flights_max_) return true;  // bounds memory only
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);                                  // the same
+  return false;
 }
 
 Flights::Taken Flights::refuse(Completion* completion) noexcept {
@@ -168,19 +171,20 @@ void Flights::answer_all(const Flight& flight) const noexcept {
 
 // --- misses that found no free flight ---
 
-bool Flights::park(Completion* completion, const Table::Key& key) noexcept {
+Flights::Taken Flights::park(Completion* completion, const Table::Key& key, Turn turn) noexcept {
   // The key's bytes belong to the operation, which may be gone when the miss is admitted: keep a copy.
   Entry* copy = cache_.pool().make(EntryKind::kAbsent, key.table_id, key.bytes, {}, 0);
-  completion->subject = copy;                 // null if memory is short: admit_parked() says so
-  if (parked_.push(completion)) return true;  // (L1)
+  completion->subject = copy;  // null if memory is short: admit_parked() says so
+  const bool parked = turn == Turn::kComes ? parked_.push(completion) : parked_.push_front(completion);  // (L1)
+  if (parked) return Taken::kQueued;
   completion->subject = nullptr;
   if (copy != nullptr) cache_.pool().release(copy);
-  return false;
+  return refuse(completion);
 }
 
 void Flights::admit_parked() noexcept {
   for (;;) {
-    // A hint: miss() decides. Not at the last look, when misses that are about to be refused may hold the flights for
+    // A hint: take() decides. Not at the last look, when misses that are about to be refused may hold the flights for
     // a moment: whoever is parked then is refused as well.
     const bool none_free = in_flight_.load(std::memory_order_relaxed) >= flights_max_ || cache_.backlog_is_full();
     if (none_free && !parked_.is_closed()) return;
@@ -191,9 +195,9 @@ void Flights::admit_parked() noexcept {
       detail::complete(completion, absl::StatusCode::kResourceExhausted, "no memory for a load");
       continue;
     }
-    const MissOutcome outcome = miss(cache::Cache::key(copy->table_id, copy->key()), completion);
+    const Taken taken = take(cache::Cache::key(copy->table_id, copy->key()), completion, Turn::kIsNext);
     cache_.pool().release(copy);
-    if (outcome == MissOutcome::kReady) detail::deliver(completion);
+    if (taken == Taken::kReady) detail::deliver(completion);
   }
 }
 

@@ -98,10 +98,13 @@ class Flights {
   [[nodiscard]] Flight* make(const cache::Table::Key& key) noexcept;
   void destroy(Flight* flight) noexcept;
   void give_up(Flight* flight) noexcept;
-  [[nodiscard]] bool park(detail::Completion* completion, const cache::Table::Key& key) noexcept;
+  // Where a miss stands among those that wait for a free flight: one that comes is behind them all.
+  enum class Turn : std::uint8_t { kComes, kIsNext };
+  [[nodiscard]] bool has_turn(Turn turn) noexcept;
   // kQueued: the loader has to be told.
   enum class Taken : std::uint8_t { kReady, kJoined, kQueued };
-  [[nodiscard]] Taken take(const cache::Table::Key& key, detail::Completion* completion) noexcept;
+  [[nodiscard]] Taken take(const cache::Table::Key& key, detail::Completion* completion, Turn turn) noexcept;
+  [[nodiscard]] Taken park(detail::Completion* completion, const cache::Table::Key& key, Turn turn) noexcept;
   [[nodiscard]] static Taken refuse(detail::Completion* completion) noexcept;
   void prefetch_landing(const Flight& flight) noexcept;
   void close(Flight& flight) noexcept;
@@ -118,7 +121,7 @@ class Flights {
   alignas(base::kCacheLine) base::ClosableStack<Flight, &Flight::next> queued_;
   alignas(base::kCacheLine) std::atomic<std::size_t> in_flight_{0};  // bounds memory, publishes nothing
   std::atomic<std::uint64_t> joined_{0};
-  ParkedMisses parked_;  // those that found no free flight. (L1) (L2)
+  ParkedMisses parked_;  // those that found no free flight, or others waiting for one. (L1) (L2)
 };
 
 }  // namespace dictsqlite::load

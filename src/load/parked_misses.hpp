@@ -1,4 +1,5 @@
-// ParkedMisses: the misses that found no free flight, in order of arrival. The loader starts each when one has landed.
+// ParkedMisses: the misses that found no free flight, in order of arrival: while any waits, whoever comes queues behind.
+// The loader starts each when a flight has landed.
 //
 // Thread-safety: push() and any() from any thread; the rest from the loader.
 // Ownership:     of a parked completion (its `subject` is the copy of its key): the completer's reference.
@@ -27,6 +28,16 @@ class BasicParkedMisses {
     (last_ != nullptr ? last_->next_waiter : first_) = completion;
     last_ = completion;
     count_.fetch_add(1, std::memory_order_seq_cst);  // (L1): before the caller's look at the doorbell (D2)
+    return true;
+  }
+  /// The same for one that was taken out in vain: it is the next again.
+  [[nodiscard]] bool push_front(detail::Completion* completion) noexcept {
+    const base::MutexLock lock(mutex_);
+    if (closed_) return false;
+    completion->next_waiter = first_;
+    first_ = completion;
+    if (last_ == nullptr) last_ = completion;
+    count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
     return true;
   }
   /// The loader's look, after its store to the doorbell (D3).

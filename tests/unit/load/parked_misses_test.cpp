@@ -36,6 +36,21 @@ TEST(ParkedMisses, TakeOneAgainAfterTheyWereNone) {
   EXPECT_EQ(parked.pop_front(), &completion);
 }
 
+TEST(ParkedMisses, TakeOneBackToWhereItWas) {
+  ParkedMisses parked;
+  std::array<detail::Completion, 2> completions;
+  ASSERT_TRUE(parked.push_front(&completions[1])) << "to none";
+  ASSERT_TRUE(parked.push_front(&completions[0])) << "to one";
+  detail::Completion last;
+  ASSERT_TRUE(parked.push(&last));
+  EXPECT_EQ(parked.pop_front(), &completions[0]);
+  EXPECT_EQ(parked.pop_front(), &completions[1]);
+  EXPECT_EQ(parked.pop_front(), &last);
+  EXPECT_FALSE(parked.any());
+  parked.close();
+  EXPECT_FALSE(parked.push_front(&last));
+}
+
 TEST(ParkedMisses, AreNotJoinedOnceTheyAreClosed) {
   ParkedMisses parked;
   detail::Completion before;
