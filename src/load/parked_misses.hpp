@@ -1,5 +1,5 @@
-// ParkedMisses: the misses that found no free flight, in order of arrival: while any waits, whoever comes queues behind.
-// The loader starts each when a flight has landed.
+// ParkedMisses: the misses that found no free flight, in order of arrival: while any waits, whoever comes queues
+// behind. The loader starts each when a flight has landed.
 //
 // Thread-safety: push() and any() from any thread; the rest from the loader.
 // Ownership:     of a parked completion (its `subject` is the copy of its key): the completer's reference.
