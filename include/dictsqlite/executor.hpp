@@ -24,8 +24,9 @@ struct Work {
 /// throws, and must lead to exactly one `work->run(work)` for each post, later or at once; or, if the executor ends
 /// before, to one `work->drop(work)` unless that is null.
 ///
-/// `context` must outlive every operation that was told of the executor. If a coroutine was destroyed while it waited
-/// in one, the library may at that moment be posting its end: then `context` must outlive the Database as well.
+/// `context` must live until every operation that was told of the executor has been posted or was ready at once. The
+/// end of one whose coroutine was destroyed while it waited may still be on its way. Once the Database has been closed
+/// or destroyed there is nothing on its way any more.
 struct Executor {
   void* context = nullptr;
   void (*post)(void* context, Work* work) noexcept = nullptr;
@@ -45,7 +46,8 @@ struct Executor {
 /// Thread-safety: executor() and posting from any thread; poll() from one thread at a time, and not from work
 ///                that poll() is running.
 /// Ownership:     lives as long as Executor says. Work that was never polled is dropped with the executor: the
-///                coroutines that wait for it are never resumed, callbacks are destroyed without being called.
+///                coroutines that wait for it are never resumed; callbacks are destroyed without being called, and
+///                so are tasks of a TaskScope that were to start on it.
 /// Progress:      posting is lock-free, two words are written and no system call is made; poll() is wait-free but
 ///                for the work it runs.
 class DICTSQLITE_EXPORT ManualExecutor {

@@ -41,7 +41,9 @@ class DICTSQLITE_EXPORT TaskScope : private detail::TaskListener {
   /// Starts `task` on this thread; returns when it first suspends, or ends.
   void spawn(Task<void> task);
 
-  /// Starts `task` on `executor`, where also the library operations resume that it awaits.
+  /// Starts `task` on `executor`, where also the library operations resume that it awaits. If the executor ends before,
+  /// the task is destroyed and counts as ended. One that has begun and waits for an executor that is gone never ends,
+  /// nor does a join.
   void spawn(Executor executor, Task<void> task);
 
   /// Waits until no task is running. More may be spawned meanwhile, and afterwards.

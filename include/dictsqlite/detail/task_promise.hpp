@@ -92,6 +92,10 @@ class TaskPromiseBase : public Work {
   void start_on(Executor executor, TaskListener& listener) noexcept {
     begin(listener);
     run = [](Work* work) noexcept { static_cast<TaskPromiseBase*>(work)->self_.resume(); };
+    drop = [](Work* work) noexcept {  // it ends without having begun
+      auto& task = static_cast<TaskPromiseBase&>(*work);
+      task.listener_->finished(*task.listener_, task);
+    };
     executor(this);
   }
 

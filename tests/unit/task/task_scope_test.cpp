@@ -54,6 +54,24 @@ TEST(TaskScope, SpawnOnAnExecutorStartsThereAndOffersIt) {
   EXPECT_EQ(scope.running(), 0U);
 }
 
+TEST(TaskScope, ATaskThatItsExecutorNeverStartedEndsWithIt) {
+  TaskScope scope;
+  Gate gate;
+  int joins = 0;
+  int alive = 0;
+  TaskScope joiner;
+  {
+    ManualExecutor ending;
+    for (int task = 0; task < 2; ++task) scope.spawn(ending.executor(), hold_at(Counted(alive), gate));
+    joiner.spawn(join(scope, joins));
+    EXPECT_EQ(alive, 2);
+  }
+  EXPECT_EQ(alive, 0);
+  EXPECT_EQ(scope.running(), 0U);
+  EXPECT_EQ(joins, 1);
+  EXPECT_EQ(joiner.running(), 0U);
+}
+
 TEST(TaskScope, FreesAFrameWhenItsTaskEnds) {
   TaskScope scope;
   Gate one;
