@@ -120,28 +120,26 @@ TEST_F(ScanLimits, ACoroutineDestroyedInAScanFreesItsPlace) {
   options_.scans_max = 1;
   reopen();
   write_numbered(1'000);
-  ManualExecutor executor;
   for (int round = 0; round < 50; ++round) {
     std::size_t rows = 0;
-    const Suspended coroutine = walk(database_.scan(), executor.executor(), &rows);
+    const Suspended coroutine = walk(database_.scan(), executor_.executor(), &rows);
     coroutine.handle.destroy();
     Scan scan = database_.scan();
     ASSERT_TRUE(scan.next().has_value()) << round << ": " << scan.status();
   }
-  executor.poll();
+  executor_.poll();
 }
 
 // The fetch it waited for is still under way, and the loader has the scan: nobody else may touch it.
 TEST_F(ScanLimits, ACoroutineDestroyedInAScanEndsIt) {
   write_numbered(1'000);
-  ManualExecutor executor;
   Scan scan = database_.scan();
-  const Suspended coroutine = walk_borrowed(scan, executor.executor());
+  const Suspended coroutine = walk_borrowed(scan, executor_.executor());
   coroutine.handle.destroy();
   EXPECT_FALSE(scan.next().has_value());
   EXPECT_EQ(scan.status().code(), absl::StatusCode::kCancelled);
   EXPECT_FALSE(scan.next().has_value());
-  executor.poll();
+  executor_.poll();
   EXPECT_EQ(scan.status().code(), absl::StatusCode::kCancelled);
 }
 

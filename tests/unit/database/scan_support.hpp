@@ -61,6 +61,7 @@ class ScanTest : public testing::Test {
 
   TemporaryDirectory directory_;
   Options options_;
+  ManualExecutor executor_;  // of coroutines that are destroyed while they wait: outlives the database
   Database database_;
 };
 
