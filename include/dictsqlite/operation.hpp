@@ -78,13 +78,14 @@ class Operation {
   /// Runs the operation and calls `callback(Result)` once: before start() returns if the result is ready at once and
   /// no `.via` was given, or if there is no memory for anything else; otherwise on the executor, or never if that one
   /// drops its work. Without memory to wait, what is not ready ends in kResourceExhausted, an accepted durable write in
-  /// kUnknown. `callback` must not throw. Cost: one allocation unless ready at once.
+  /// kUnknown. Neither `callback` nor its move may throw. Cost: one allocation unless ready at once.
   template <class Callback>
     requires std::invocable<Callback&, Result>
   void start(Callback callback) && {
     // On the heap until it has called back or is dropped.
     struct Started : Work {
-      Started(Derived&& started, Callback&& wanted) : operation(std::move(started)), callback(std::move(wanted)) {
+      Started(Derived&& started, Callback&& wanted) noexcept
+          : operation(std::move(started)), callback(std::move(wanted)) {
         run = [](Work* work) noexcept {
           const std::unique_ptr<Started> self(static_cast<Started*>(work));
           self->callback(self->operation.take());

@@ -54,7 +54,7 @@ class [[nodiscard]] ScanNextOperation : public Operation<ScanNextOperation, std:
 /// Thread-safety: none; one next_async() at a time. Ownership: holds a read transaction on a connection of its own
 /// from the first next_async() to the end, an error or its destruction. A scan that stays open longer than
 /// Options::scan_time_max, or in the way of the log's starting over, ends in kAborted; one whose coroutine was
-/// destroyed while it waited for a row in kCancelled.
+/// destroyed while it waited for a row, or whose callback was dropped, in kCancelled.
 class DICTSQLITE_EXPORT Scan {
  public:
   Scan(Scan&& other) noexcept : engine_(std::move(other.engine_)), state_(std::exchange(other.state_, nullptr)) {}
@@ -68,7 +68,7 @@ class DICTSQLITE_EXPORT Scan {
   /// Ok while rows come and at the regular end. Errors: kInvalidArgument (options), kAborted (open for too long;
   /// resume_key() tells where to go on), kResourceExhausted (too many scans; no memory), kFailedPrecondition (database
   /// closed, or failed before everything accepted was committed), kCancelled (its coroutine was destroyed while it
-  /// waited), kDataLoss, kInternal.
+  /// waited, or its callback dropped), kDataLoss, kInternal.
   [[nodiscard]] absl::Status status() const;
   /// The last key that was handed out: a new scan goes on behind it.
   [[nodiscard]] const std::string& resume_key() const noexcept;

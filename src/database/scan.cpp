@@ -120,7 +120,7 @@ std::optional<Row> Scan::next() { return next_async().wait(); }
 
 absl::Status Scan::status() const {
   if (state_ == nullptr) return absl::FailedPreconditionError("this scan was moved from");
-  if (state_->withdrawn) return absl::CancelledError("a coroutine was destroyed while it waited for the next row");
+  if (state_->withdrawn) return absl::CancelledError("whoever waited for the next row was destroyed");
   return detail::make_status(state_->code, state_->message);
 }
 

@@ -40,7 +40,7 @@ class BasicParkedMisses {
     count_.fetch_add(1, std::memory_order_seq_cst);  // (L1)
     return true;
   }
-  /// The loader's look, after its store to the doorbell (D3).
+  /// The loader's look, after its store to the doorbell (D3). A miss that comes takes it for a hint.
   [[nodiscard]] bool any() const noexcept { return count_.load(std::memory_order_seq_cst) != 0; }  // (L2)
 
   /// No more misses from now on; those that wait can still be taken out.

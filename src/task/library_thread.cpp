@@ -71,7 +71,7 @@ void LibraryThread::join() noexcept {
 
 void LibraryThread::detach() noexcept {
   DICTSQLITE_ASSERT(is_current(), "only from the thread itself: it might still be reading this object");
-  ::pthread_detach(thread_);
+  ::pthread_detach(::pthread_self());
   joinable_ = false;
   current_thread = nullptr;
 }

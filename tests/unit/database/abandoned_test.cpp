@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <future>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -45,16 +46,18 @@ class Mailbox {
   [[nodiscard]] Executor executor() noexcept {
     return {this, [](void* context, Work* work) noexcept {
               auto& self = *static_cast<Mailbox*>(context);
-              self.executor_.executor()(work);
+              self.executor_->executor()(work);
               self.posted_.store(true);
               self.posted_.notify_one();
             }};
   }
   void wait_for_post() const { posted_.wait(false); }
-  void poll() { executor_.poll(); }
+  void poll() { executor_->poll(); }
+  /// Ends, with whatever has come and was not polled.
+  void drop() { executor_.reset(); }
 
  private:
-  ManualExecutor executor_;
+  std::optional<ManualExecutor> executor_{std::in_place};
   std::atomic<bool> posted_{false};
 };
 
@@ -326,6 +329,16 @@ TEST_P(AbandonedOpenedDatabase, WhoseOutcomeWaitsIsClosedAgain) {
   mailbox_.wait_for_post();
   ASSERT_FALSE(coroutine.handle.done());
   coroutine.handle.destroy();
+  expect_file_is_free();
+}
+
+TEST_P(AbandonedOpenedDatabase, WhoseCallbackIsDroppedIsClosedAgain) {
+  Mailbox ending;
+  detail::open_in(surroundings_, options_).via(ending.executor()).start([&](const absl::StatusOr<Database>&) noexcept {
+    ++resumed_;
+  });
+  ending.wait_for_post();
+  ending.drop();
   expect_file_is_free();
 }
 

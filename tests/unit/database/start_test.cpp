@@ -61,6 +61,12 @@ TEST(Start, OfAnOpenThatIsRefusedPostsWhy) {
   EXPECT_EQ(posted(Database::open_async({})).status().code(), Code::kInvalidArgument) << "there is no path";
 }
 
+TEST(Start, OfAMissAfterTheLoadersEndPostsThat) {
+  BareDatabase database;
+  database.close_flights();
+  EXPECT_EQ(posted(GetOperation(database.handle().share(), "a")).status().code(), Code::kFailedPrecondition);
+}
+
 // --- without memory to wait ---
 
 class StartWithoutMemory : public testing::Test {
