@@ -44,8 +44,8 @@ class Cache {
 
   /// So much is retired and not yet free that no more writes should be admitted: a reader is stalled.
   [[nodiscard]] bool backlog_is_full() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax; }
-  /// So much that somebody should collect().
-  [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax / 8; }
+  /// So much that somebody should collect(), while it is still in a processor's cache.
+  [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesLarge; }
   /// Frees what readers have left behind.
   void collect() noexcept {
     // An entry is free two epochs after its removal; without readers three calls free everything.
@@ -86,6 +86,7 @@ class Cache {
 
  private:
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
+  static constexpr std::size_t kBacklogBytesLarge = 64u << 10;
   // Installing a row retires one entry at most: freeing four for each keeps up whatever readers do. Single rows take
   // turns, so that the look at the readers is shared and a portion takes the time of a few cache misses.
   static constexpr std::size_t kSharePerRow = 4;

@@ -108,6 +108,19 @@ class BasicTable {
       if (word >> 48 == tag_of(hash) && word != 0) __builtin_prefetch(entry_of(word));
     }
   }
+  /// The same for install(), which changes the bucket, and retires the entry it replaces.
+  void prefetch_bucket_for_install(std::uint64_t hash) const noexcept {
+    base::prefetch_for_write(&buckets_[bucket_index(hash)]);
+  }
+  void prefetch_entry_for_install(std::uint64_t hash) const noexcept {
+    for (const Slot& slot : buckets_[bucket_index(hash)].slots) {
+      const std::uint64_t word = slot.load(std::memory_order_relaxed);  // a hint only
+      if (word >> 48 != tag_of(hash) || word == 0) continue;
+      const auto* const entry = reinterpret_cast<const std::byte*>(entry_of(word));
+      base::prefetch_for_write(entry);
+      __builtin_prefetch(entry + base::kCacheLine);  // its key may reach into it
+    }
+  }
 
   /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
   /// either case. Cannot fail, waits for nothing. `applied` tells which entries are clean and may give way.

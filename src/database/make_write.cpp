@@ -98,9 +98,9 @@ WriteOperation make_write(EngineHandle handle, EntryKind kind, std::string_view 
   if (outcome.code != absl::StatusCode::kOk) return refuse(std::move(handle), outcome.code, outcome.message);
   // What installing will want is fetched meanwhile: the bucket while key and value are copied, then the older entry.
   const std::uint64_t hash = base::hash_key(store::kMainTable, key);
-  engine->cache().table().prefetch_bucket(hash);
+  engine->cache().table().prefetch_bucket_for_install(hash);
   Entry* entry = engine->cache().pool().make(kind, store::kMainTable, key, value, store::kNoExpiry);
-  engine->cache().table().prefetch_entry(hash);
+  engine->cache().table().prefetch_entry_for_install(hash);
   if (entry == nullptr) return refuse(std::move(handle), absl::StatusCode::kResourceExhausted, kNoMemory);
   return WriteOperation(std::move(handle), entry, ack_of(*engine, options));
 }
