@@ -72,11 +72,11 @@ struct Options {
   std::uint32_t page_bytes = 4096;
   std::size_t writer_cache_bytes = 32u << 20;  ///< SQLite's page cache for writing (64 KiB to 4 GiB)
   std::size_t reader_cache_bytes = 16u << 20;  ///< and for reading (64 KiB to 4 GiB)
-  /// So much of the file is read through a mapping of the kernel's page cache instead of being copied, each page from
-  /// its second use on. It counts as shared resident memory that the kernel takes back at will. A page that was
-  /// readable once, left the page cache, and cannot be read again ends the process with SIGBUS; with 0 that is an
-  /// error of the keys concerned, as the first read of a page always is. (0 to 1 TiB; SQLite's build may set a limit,
-  /// commonly 2 GiB, beyond which pages are copied)
+  /// So much of the file is read through a mapping of the kernel's page cache instead of being copied: pages that the
+  /// kernel has, and others from their second use on. It counts as shared resident memory that the kernel takes back
+  /// at will. A page that was readable once, left the page cache, and cannot be read again ends the process with
+  /// SIGBUS; with 0 that is an error of the keys concerned, as the first read of a page from the disk always is. (0 to
+  /// 1 TiB; SQLite's build may set a limit, commonly 2 GiB, beyond which pages are copied)
   std::size_t reader_map_bytes = 1u << 30;
   /// The write-ahead log is copied into the database file when it is larger than this, and when idle. (64 KiB to 64
   /// GiB)

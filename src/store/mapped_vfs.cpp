@@ -1,8 +1,18 @@
 #include "store/mapped_vfs.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace dictsqlite::store {
+
+namespace {
+
+// SQLite may read so many bytes beyond a damaged page; its own VFS maps no page that has not as many behind it.
+constexpr std::size_t kReadBeyond = 256;
+
+constexpr std::uint64_t bit_of(std::uint64_t page) noexcept { return std::uint64_t{1} << page % kPopulatedTogether; }
+
+}  // namespace
 
 struct MappedVfs::Calls {
   static MappedVfs& of(sqlite3_file* file) noexcept { return *reinterpret_cast<const Methods*>(file->pMethods)->owner; }
@@ -26,7 +36,7 @@ struct MappedVfs::Calls {
     const auto bytes = static_cast<std::size_t>(count);
     if (code != SQLITE_OK || bytes != self.page_bytes_) return code;
     const std::uint64_t page = static_cast<std::uint64_t>(offset) / bytes;
-    if (page < self.pages_max_) self.word_of(page) |= std::uint64_t{1} << page % 64;
+    if (page < self.pages_max_) self.proven_.get()[page / kPopulatedTogether] |= bit_of(page);
     return code;
   }
   // Null in `out`, and SQLite reads the page.
@@ -35,25 +45,20 @@ struct MappedVfs::Calls {
     *out = nullptr;
     const auto bytes = static_cast<std::size_t>(count);
     if (bytes != self.page_bytes_ && !self.learn_page_size(bytes)) return SQLITE_OK;
-    const std::uint64_t page = static_cast<std::uint64_t>(offset) / bytes;
-    if (page >= self.pages_max_ || (self.word_of(page) >> page % 64 & 1) == 0) return SQLITE_OK;
     if (self.too_short_ && self.handed_out_ == 0) self.map_what_was_added();
-    const int code = self.mapped_->pMethods->xFetch(self.mapped_, offset, count, out);
-    if (code != SQLITE_OK || *out == nullptr) {
-      *out = nullptr;
-      self.too_short_ = true;
-      return SQLITE_OK;
-    }
+    const std::uint64_t page = static_cast<std::uint64_t>(offset) / bytes;
+    if (page >= self.pages_mappable_ && page < self.pages_max_) self.too_short_ = true;
+    const std::byte* const mapped = self.mapped_page(page);
+    if (mapped == nullptr) return SQLITE_OK;
+    *out = const_cast<std::byte*>(mapped);
     ++self.handed_out_;
     ++self.pages_mapped_;
     return SQLITE_OK;
   }
   // Without a page: the database has changed.
-  static int unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
-    MappedVfs& self = of(file);
-    if (page == nullptr) return SQLITE_OK;
-    --self.handed_out_;
-    return self.mapped_->pMethods->xUnfetch(self.mapped_, offset, page);
+  static int unfetch(sqlite3_file* file, sqlite3_int64 /*offset*/, void* page) {
+    if (page != nullptr) --of(file).handed_out_;
+    return SQLITE_OK;
   }
   // How much to map is our business; below, nothing of this file is.
   static int file_control(sqlite3_file* file, int operation, void* argument) {
@@ -62,8 +67,10 @@ struct MappedVfs::Calls {
   }
 };
 
-MappedVfs::MappedVfs(sqlite3_vfs& below, std::size_t map_bytes)
-    : VfsLayer(below, static_cast<std::size_t>(below.szOsFile), Calls::open), map_bytes_(map_bytes) {}
+MappedVfs::MappedVfs(sqlite3_vfs& below, std::size_t map_bytes, PopulatePages populate)
+    : VfsLayer(below, static_cast<std::size_t>(below.szOsFile), Calls::open),
+      map_bytes_(map_bytes),
+      populate_(populate) {}
 
 MappedVfs::~MappedVfs() { close_mapping(); }
 
@@ -79,8 +86,7 @@ void MappedVfs::open_mapping(const char* name, sqlite3_file& file) {
     return;
   }
   mapped_ = mapped;
-  auto limit = static_cast<sqlite3_int64>(map_bytes_);
-  static_cast<void>(mapped->pMethods->xFileControl(mapped, SQLITE_FCNTL_MMAP_SIZE, &limit));
+  if (!limit_mapping()) return close_mapping();
   below_methods_ = file.pMethods;
   file_ = &file;
   methods_ = {*file.pMethods, this};
@@ -93,6 +99,17 @@ void MappedVfs::open_mapping(const char* name, sqlite3_file& file) {
   file.pMethods = &methods_.table;
 }
 
+// False if SQLite was built to map nothing.
+bool MappedVfs::limit_mapping() noexcept {
+  auto wanted = static_cast<sqlite3_int64>(map_bytes_);
+  sqlite3_int64 granted = -1;  // asks
+  for (sqlite3_int64* const limit : {&wanted, &granted}) {
+    if (mapped_->pMethods->xFileControl(mapped_, SQLITE_FCNTL_MMAP_SIZE, limit) != SQLITE_OK) return false;
+  }
+  map_bytes_ = std::min(map_bytes_, static_cast<std::size_t>(std::max<sqlite3_int64>(granted, 0)));
+  return map_bytes_ != 0;
+}
+
 void MappedVfs::close_mapping() noexcept {
   if (mapped_ == nullptr) return;
   mapped_->pMethods->xClose(mapped_);
@@ -102,18 +119,41 @@ void MappedVfs::close_mapping() noexcept {
 bool MappedVfs::learn_page_size(std::size_t bytes) noexcept {
   if (page_bytes_ != 0) return false;
   const std::uint64_t pages = map_bytes_ / bytes;
-  proven_.reset(static_cast<std::uint64_t*>(std::calloc(pages / 64 + 1, sizeof(std::uint64_t))));
+  proven_.reset(static_cast<std::uint64_t*>(std::calloc(pages / kPopulatedTogether + 1, sizeof(std::uint64_t))));
   page_bytes_ = bytes;
   if (proven_ != nullptr) pages_max_ = pages;
   return pages_max_ != 0;
 }
 
+// Maps the file anew, as long as it is now. SQLite's VFS does it when a page is fetched and none is mapped; that page
+// is given back at once, the mapping stays.
 void MappedVfs::map_what_was_added() noexcept {
   too_short_ = false;
+  // Before the mapping is made: it is at least as long, for the file does not shrink.
   sqlite3_int64 bytes = 0;
-  if (below_methods_->xFileSize(file_, &bytes) != SQLITE_OK || bytes <= mapped_bytes_) return;
-  mapped_bytes_ = bytes;
-  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, nullptr));  // it is mapped anew when something is fetched
+  if (below_methods_->xFileSize(file_, &bytes) != SQLITE_OK) return;
+  const std::size_t mapped_bytes = std::min(static_cast<std::size_t>(bytes), map_bytes_);
+  const std::uint64_t pages = mapped_bytes < kReadBeyond ? 0 : (mapped_bytes - kReadBeyond) / page_bytes_;
+  if (pages <= pages_mappable_) return;
+  pages_mappable_ = 0;
+  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, nullptr));
+  void* first = nullptr;
+  const int code = mapped_->pMethods->xFetch(mapped_, 0, static_cast<int>(page_bytes_), &first);
+  if (code != SQLITE_OK || first == nullptr) {
+    pages_max_ = 0;  // no room to map it: everything is read
+    return;
+  }
+  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, first));
+  base_ = static_cast<const std::byte*>(first);
+  pages_mappable_ = pages;
+}
+
+bool MappedVfs::prove(std::uint64_t page) noexcept {
+  const std::uint64_t first = page - page % kPopulatedTogether;
+  const auto pages = static_cast<std::size_t>(std::min<std::uint64_t>(kPopulatedTogether, pages_mappable_ - first));
+  proven_.get()[page / kPopulatedTogether] |=
+      populate_(base_ + first * page_bytes_, page_bytes_, pages, static_cast<std::size_t>(page - first));
+  return is_proven(page);
 }
 
 }  // namespace dictsqlite::store

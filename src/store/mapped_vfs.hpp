@@ -1,8 +1,9 @@
-// MappedVfs: the SQLite VFS of a connection that loads. A page of the database file that it has read once is from then
-// on handed to SQLite where it lies in the kernel's page cache, through a mapping, and no longer copied.
+// MappedVfs: the SQLite VFS of a connection that loads. Pages of the database file that the kernel has in its page
+// cache are handed to SQLite where they lie there, through a mapping, and not copied.
 //
-//   first time     xFetch says no; SQLite asks xRead, which reads through a descriptor and reports what fails
-//   from then on   xFetch hands out the mapped page
+//   in the kernel's cache   xFetch populates it, 64 pages at a time, and hands out the mapped page
+//   not there               xFetch says no; SQLite asks xRead, which reads through a descriptor and reports what fails
+//   from then on            xFetch hands out the mapped page
 //
 // That is why SQLite's own `mmap_size` is not simply turned on: under a mapping a sector that cannot be read ends the
 // process with SIGBUS instead of failing the keys it concerns. What is left of that is a page that was readable, was
@@ -14,6 +15,7 @@
 // by every change.
 #pragma once
 
+#include "store/page_population.hpp"
 #include "store/vfs_layer.hpp"
 
 #include <sqlite3.h>
@@ -31,11 +33,19 @@ class MappedVfs : public VfsLayer {
  public:
   /// Maps up to `map_bytes` of the file; SQLite's build limits that too (2 GiB, or not at all). Over a VFS that cannot
   /// map, or with 0, everything is read.
-  MappedVfs(sqlite3_vfs& below, std::size_t map_bytes);
+  MappedVfs(sqlite3_vfs& below, std::size_t map_bytes, PopulatePages populate = populate_pages);
   ~MappedVfs();
 
   /// Whether anything will be mapped. While the connection is open.
   [[nodiscard]] bool maps() const noexcept { return mapped_ != nullptr; }
+  /// The bytes of a page, from 1, if it is mapped and can be touched; else null. What they say belongs to no snapshot,
+  /// and they may change under the reader. Valid until SQLite next uses the connection.
+  [[nodiscard]] const std::byte* page(std::uint32_t number) noexcept {
+    return number == 0 ? nullptr : mapped_page(number - 1);
+  }
+  /// 0 before SQLite has asked for a page.
+  [[nodiscard]] std::size_t page_bytes() const noexcept { return page_bytes_; }
+
   /// Pages that were handed out without copying, and pages that were read.
   [[nodiscard]] std::uint64_t pages_mapped() const noexcept { return pages_mapped_; }
   [[nodiscard]] std::uint64_t pages_read() const noexcept { return pages_read_; }
@@ -51,11 +61,20 @@ class MappedVfs : public VfsLayer {
 
   void open_mapping(const char* name, sqlite3_file& file);
   void close_mapping() noexcept;
-  void map_what_was_added() noexcept;
+  [[nodiscard]] bool limit_mapping() noexcept;
   [[nodiscard]] bool learn_page_size(std::size_t bytes) noexcept;
-  [[nodiscard]] std::uint64_t& word_of(std::uint64_t page) noexcept { return proven_.get()[page / 64]; }
+  void map_what_was_added() noexcept;
+  [[nodiscard]] const std::byte* mapped_page(std::uint64_t page) noexcept {
+    if (page >= pages_mappable_ || (!is_proven(page) && !prove(page))) return nullptr;
+    return base_ + page * page_bytes_;
+  }
+  [[nodiscard]] bool is_proven(std::uint64_t page) const noexcept {
+    return (proven_.get()[page / kPopulatedTogether] >> page % kPopulatedTogether & 1) != 0;
+  }
+  [[nodiscard]] bool prove(std::uint64_t page) noexcept;
 
-  const std::size_t map_bytes_;
+  std::size_t map_bytes_;
+  const PopulatePages populate_;
   Methods methods_{};
   const sqlite3_io_methods* below_methods_ = nullptr;
 
@@ -63,16 +82,17 @@ class MappedVfs : public VfsLayer {
   std::unique_ptr<std::byte[]> mapped_storage_;
   sqlite3_file* mapped_ = nullptr;  // null: nothing is mapped
   sqlite3_file* file_ = nullptr;
-  sqlite3_int64 mapped_bytes_ = 0;  // how long the file was when it was mapped last
-  std::uint64_t handed_out_ = 0;    // pages SQLite holds in the mapping, which must not move meanwhile
-  bool too_short_ = false;          // a page lay beyond it
+  const std::byte* base_ = nullptr;   // where the mapping lies
+  std::uint64_t pages_mappable_ = 0;  // how many pages of the file are in it
+  std::uint64_t handed_out_ = 0;      // pages SQLite holds in the mapping, which must not move meanwhile
+  bool too_short_ = true;             // a page lay beyond it
 
   struct Free {
     void operator()(void* memory) const noexcept { std::free(memory); }
   };
   std::size_t page_bytes_ = 0;  // 0: not known yet
   std::uint64_t pages_max_ = 0;
-  std::unique_ptr<std::uint64_t, Free> proven_;  // a bit per page: it has been read
+  std::unique_ptr<std::uint64_t, Free> proven_;  // a bit per page: it can be touched
   std::uint64_t pages_mapped_ = 0;
   std::uint64_t pages_read_ = 0;
 };

@@ -1,6 +1,7 @@
-// Goal: a page is read once and mapped from then on, over changes and growth of the file; what cannot be read the first
-// time is an error and nothing worse. Method: a plain connection through the real VFS with a page cache of a few pages,
-// counting what was handed out and what was read; a VFS below whose reads fail.
+// Goal: a page that the kernel has is mapped, any other is read once and mapped from then on, over changes and growth
+// of the file; what cannot be read is an error and nothing worse. Method: a plain connection through the real VFS with
+// a page cache of a few pages, counting what was handed out and what was read, with a kernel that says it has nothing;
+// a VFS below whose reads fail, or whose mapping does.
 
 #include "store/mapped_vfs.hpp"
 #include "foreign_process.hpp"
@@ -24,6 +25,8 @@ class LowerVfs : public VfsLayer {
   [[nodiscard]] sqlite3_vfs& vfs() const { return *sqlite3_vfs_find(name().c_str()); }
   static inline bool reads_fail = false;
   static inline bool cannot_map = false;
+  static inline bool grants_no_mapping = false;
+  static inline bool mapping_fails = false;
   static inline int map_requests = 0;
 
  private:
@@ -39,7 +42,15 @@ class LowerVfs : public VfsLayer {
     };
     methods_.xFileControl = [](sqlite3_file* file, int operation, void* argument) {
       if (operation == SQLITE_FCNTL_MMAP_SIZE) ++map_requests;
+      if (operation == SQLITE_FCNTL_MMAP_SIZE && grants_no_mapping) {
+        *static_cast<sqlite3_int64*>(argument) = 0;
+        return SQLITE_OK;
+      }
       return system_methods_->xFileControl(file, operation, argument);
+    };
+    methods_.xFetch = [](sqlite3_file* file, sqlite3_int64 offset, int count, void** to) {
+      *to = nullptr;
+      return mapping_fails ? SQLITE_OK : system_methods_->xFetch(file, offset, count, to);
     };
     if (cannot_map) methods_.iVersion = 2;
     out->pMethods = &methods_;
@@ -51,10 +62,17 @@ class LowerVfs : public VfsLayer {
   Registration registration_;
 };
 
+// As if the kernel had no page of the file in its cache.
+std::uint64_t populate_nothing(const std::byte* /*start*/, std::size_t /*page_bytes*/, std::size_t /*pages*/,
+                               std::size_t /*wanted*/) noexcept {
+  return 0;
+}
+
 // A reading connection through a MappedVfs that caches next to nothing itself.
 class Reading {
  public:
-  Reading(sqlite3_vfs& below, const std::string& path, std::size_t map_bytes) : vfs_(below, map_bytes) {
+  Reading(sqlite3_vfs& below, const std::string& path, std::size_t map_bytes, PopulatePages populate = populate_nothing)
+      : vfs_(below, map_bytes, populate) {
     const VfsLayer::Registration registration(vfs_);
     EXPECT_TRUE(registration.ok());
     const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -90,7 +108,7 @@ class Reading {
       ASSERT_EQ(found, value) << key;
     }
   }
-  [[nodiscard]] const MappedVfs& vfs() const { return vfs_; }
+  [[nodiscard]] MappedVfs& vfs() { return vfs_; }
 
  private:
   MappedVfs vfs_;
@@ -102,6 +120,8 @@ class MappedVfsTest : public ::testing::Test {
   void SetUp() override {
     LowerVfs::reads_fail = false;
     LowerVfs::cannot_map = false;
+    LowerVfs::grants_no_mapping = false;
+    LowerVfs::mapping_fails = false;
     LowerVfs::map_requests = 0;
     put(numbered_rows("k", 4'000, 100));
   }
@@ -132,6 +152,32 @@ TEST_F(MappedVfsTest, APageIsReadOnceAndThenMapped) {
   reading.expect_all(rows_);
   EXPECT_LE(reading.vfs().pages_read(), read + 1) << "but for the last page of the file, which SQLite does not map";
   EXPECT_GE(reading.vfs().pages_mapped(), mapped + 2 * rows_.size()) << "two descents a row";
+}
+
+TEST_F(MappedVfsTest, WhatTheKernelHasIsNeverRead) {
+  Reading reading(system(), path_, kMapBytes, populate_pages);
+  reading.expect_all(rows_);
+  EXPECT_LE(reading.vfs().pages_read(), 8U) << "the first and the last page of the file, which SQLite does not map";
+  EXPECT_GE(reading.vfs().pages_mapped(), 2 * rows_.size()) << "two descents a row";
+}
+
+TEST_F(MappedVfsTest, PagesAreShownThatCanBeTouched) {
+  Reading reading(system(), path_, kMapBytes);
+  EXPECT_EQ(reading.vfs().page_bytes(), 0U);
+  EXPECT_EQ(reading.vfs().page(2), nullptr) << "nothing is mapped before SQLite has asked for a page";
+  reading.expect_all(rows_);
+  EXPECT_EQ(reading.vfs().page_bytes(), 4096U);
+  std::size_t leaves = 0;
+  const std::uint32_t pages = static_cast<std::uint32_t>(std::stoul(plain_query(path_, "PRAGMA page_count")));
+  for (std::uint32_t number = 1; number <= pages; ++number) {
+    const std::byte* const page = reading.vfs().page(number);
+    if (page != nullptr && page[0] == std::byte{13}) ++leaves;
+  }
+  EXPECT_GE(leaves, 4'000U * 100 / 4096) << "leaf pages of the table";
+  EXPECT_EQ(reading.vfs().page(0), nullptr);
+  EXPECT_EQ(reading.vfs().page(pages), nullptr) << "nor does it map the last one";
+  EXPECT_EQ(reading.vfs().page(pages + 1), nullptr);
+  EXPECT_EQ(reading.vfs().page(0xffffffff), nullptr);
 }
 
 TEST_F(MappedVfsTest, ChangesAreSeenAndReadNothingAgain) {
@@ -188,12 +234,27 @@ TEST_F(MappedVfsTest, WithoutAMappingEverythingIsRead) {
   Reading unable(lower.vfs(), path_, kMapBytes);
   EXPECT_FALSE(unable.vfs().maps());
   unable.expect_all(rows_);
+  LowerVfs::cannot_map = false;
+  LowerVfs::grants_no_mapping = true;
+  Reading refused(lower.vfs(), path_, kMapBytes);
+  EXPECT_FALSE(refused.vfs().maps());
+  refused.expect_all(rows_);
+}
+
+TEST_F(MappedVfsTest, WithoutRoomForTheMappingEverythingIsRead) {
+  const LowerVfs lower;
+  Reading reading(lower.vfs(), path_, kMapBytes, populate_pages);
+  LowerVfs::mapping_fails = true;
+  ASSERT_TRUE(reading.vfs().maps());
+  reading.expect_all(rows_);
+  EXPECT_EQ(reading.vfs().pages_mapped(), 0U);
+  EXPECT_GT(reading.vfs().pages_read(), 100U);
 }
 
 TEST_F(MappedVfsTest, APageThatCannotBeReadTheFirstTimeIsAnError) {
   const LowerVfs lower;
   Reading reading(lower.vfs(), path_, kMapBytes);
-  EXPECT_EQ(LowerVfs::map_requests, 1) << "not for the file that is read: it would be read through a mapping then";
+  EXPECT_EQ(LowerVfs::map_requests, 2) << "not for the file that is read: it would be read through a mapping then";
   std::optional<std::string> value;
   ASSERT_EQ(reading.get(rows_.begin()->first, value), SQLITE_ROW);
   LowerVfs::reads_fail = true;
