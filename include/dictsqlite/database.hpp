@@ -74,7 +74,7 @@ class DICTSQLITE_EXPORT Database {
   /// kInvalidArgument when it has more rows or bytes than Options allow.
   [[nodiscard]] WriteOperation write_async(const WriteBatch& batch, WriteOptions options = {});
 
-  /// The value of `key`. A hit is ready at once; a miss waits for one query that serves every miss that queued up
+  /// The value of `key`. A hit is ready at once; a miss waits for one query that serves up to 64 misses that queued up
   /// meanwhile, and once per key however many ask.
   /// Errors: kNotFound (no such key; empty message), kInvalidArgument (empty or over-long key), kFailedPrecondition
   ///         (closed), kResourceExhausted (no memory), kDataLoss, kInternal (the query failed).

@@ -12,10 +12,9 @@ using Session = ScanNextOperation::State;
 
 namespace {
 
-// Keys read from one snapshot. Larger groups would hold the log longer and delay the first of them.
-constexpr std::size_t kGroupKeysMax = 1024;
-// Flights that land before whoever they bring an answer to is woken.
-constexpr std::size_t kLandedTogether = 64;
+// Keys read from one snapshot, by one query, and landed together: while whoever waited for them goes on, the next are
+// loaded. Larger groups are no faster by themselves.
+constexpr std::size_t kGroupKeysMax = 64;
 // Rows and bytes a scan fetches at a time.
 constexpr std::size_t kFetchRows = 256;
 constexpr std::size_t kFetchBytes = 256u << 10;
@@ -151,7 +150,8 @@ void Loader::load_group(std::span<Flight* const> flights) {
     flight->loaded = (*first)->loaded;
     if (flight->loaded != nullptr) entry::EntryPool::retain(*flight->loaded);
   }
-  finish(flights);
+  const task::ResumeThread::WakeOnce wake_once(resume_);
+  flights_.land(flights);
 }
 
 // Fills `loaded` of each flight, from one snapshot. What stays null failed, and was told so.
@@ -190,16 +190,6 @@ void Loader::load_keys(std::span<Flight* const> firsts) {
   }
   // One bad row must fail its own key alone: ask for each by itself.
   for (Flight* flight : firsts) load_keys(std::span(&flight, 1));
-}
-
-// In portions, after each of which the resume thread is woken if it sleeps.
-void Loader::finish(std::span<Flight* const> flights) {
-  while (!flights.empty()) {
-    const task::ResumeThread::WakeOnce wake_once(resume_);
-    const std::size_t count = std::min(kLandedTogether, flights.size());
-    flights_.land(flights.first(count));
-    flights = flights.subspan(count);
-  }
 }
 
 // --- scans ---

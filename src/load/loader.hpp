@@ -92,7 +92,6 @@ class Loader {
   void load(Flight* queued);
   void load_group(std::span<Flight* const> flights);
   void load_keys(std::span<Flight* const> firsts);
-  void finish(std::span<Flight* const> flights);
 
   [[nodiscard]] ScanNextOperation::State* take_scans() noexcept;
   void serve_scans(ScanNextOperation::State* queued);

@@ -18,6 +18,9 @@ static_assert(kQuerySizes.back() <= kParametersMax);
 // A query is worth filling up if at least one in so many of its parameters is a key of its own.
 constexpr std::size_t kFillFactorMax = 2;
 
+// With fewer keys there is too little to fetch at once.
+constexpr std::size_t kPrefetchedTogetherMin = 4;
+
 // How long SQLite may wait for a lock that another process holds for a moment.
 constexpr int kBusyMilliseconds = 1000;
 
@@ -70,6 +73,9 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(sqlite3_vfs& be
   absl::StatusOr<Statement> select = reader->connection_.prepare(kSelectLastSequence);
   if (!select.ok()) return select.status();
   reader->select_last_sequence_ = *std::move(select);
+  const absl::StatusOr<IndexedTable> main = find_main(reader->connection_);
+  if (!main.ok()) return main.status();
+  reader->main_ = *main;
   return reader;
 }
 
@@ -114,6 +120,7 @@ absl::Status SqliteReader::run_query(std::span<const std::string_view> keys, std
     const int code = statement.bind_text(static_cast<int>(i) + 1, group[std::min(i, count - 1)]);
     if (code != SQLITE_OK) return connection_.error(code, "binding a key to a query of");
   }
+  prefetch(group);
   const ResetOnExit end_of_query(statement);
   std::size_t walk = 0;
   int code = SQLITE_OK;
@@ -130,6 +137,11 @@ absl::Status SqliteReader::run_query(std::span<const std::string_view> keys, std
   }
   if (code != SQLITE_DONE) return connection_.error(code, "loading keys from");
   return absl::OkStatus();
+}
+
+void SqliteReader::prefetch(std::span<const std::string_view> keys) {
+  if (keys.size() < kPrefetchedTogetherMin || !vfs_.maps() || vfs_.page_bytes() == 0) return;
+  prefetch_rows(main_, keys, vfs_.page_bytes(), [this](std::uint32_t number) { return vfs_.page(number); });
 }
 
 absl::Status SqliteReader::prepare_query(std::size_t query) {

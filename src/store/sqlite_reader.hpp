@@ -1,6 +1,7 @@
 // SqliteReader: loads many keys from one snapshot, by IN (...) queries of a few sizes.
 #pragma once
 
+#include "store/group_prefetch.hpp"
 #include "store/mapped_vfs.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/store.hpp"
@@ -18,7 +19,7 @@
 namespace dictsqlite::store {
 
 /// How many keys one prepared query takes. The statement of a size is prepared when it is first needed.
-inline constexpr std::array<std::size_t, 5> kQuerySizes = {1, 4, 16, 64, 256};
+inline constexpr std::array<std::size_t, 4> kQuerySizes = {1, 4, 16, 64};
 
 /// The query to run next when `keys_left` (> 0) keys are left: an index into kQuerySizes. A query larger than what
 /// is left is filled up by repeating the last key, which is cheaper than several smaller ones.
@@ -42,10 +43,12 @@ class SqliteReader final : public StoreReader {
   [[nodiscard]] absl::Status run_query(std::span<const std::string_view> keys, std::size_t first, std::size_t count,
                                        std::size_t query, absl::FunctionRef<void(const LoadedRow&)> found);
   [[nodiscard]] absl::Status prepare_query(std::size_t query);
+  void prefetch(std::span<const std::string_view> keys);
 
   MappedVfs vfs_;
   Connection connection_;
   Statement select_last_sequence_;
+  IndexedTable main_;
   std::array<Statement, kQuerySizes.size()> queries_;
 };
 

@@ -121,6 +121,18 @@ absl::StatusOr<Meta> read_meta(Connection& connection) {
               static_cast<std::uint64_t>(rows.last_sequence)};
 }
 
+absl::StatusOr<IndexedTable> find_main(Connection& connection) {
+  absl::StatusOr<Statement> roots = connection.prepare(
+      "SELECT i.rootpage, t.rootpage FROM sqlite_schema i, sqlite_schema t "
+      "WHERE i.name='sqlite_autoindex_main_1' AND t.name='main'");
+  if (!roots.ok()) return roots.status();
+  const int code = roots->step();
+  if (code == SQLITE_DONE) return damaged(connection, "no table main");
+  if (code != SQLITE_ROW) return connection.error(code, "reading the schema of");
+  return IndexedTable{static_cast<std::uint32_t>(roots->column_integer(0)),
+                      static_cast<std::uint32_t>(roots->column_integer(1))};
+}
+
 absl::Status raise_epoch(Connection& connection) {
   return connection.execute("UPDATE dictsqlite_meta SET value=value+1 WHERE name='epoch'");
 }

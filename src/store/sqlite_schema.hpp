@@ -5,6 +5,7 @@
 //   dictsqlite_meta    format version, database id, epoch, last sequence, by name
 #pragma once
 
+#include "store/group_prefetch.hpp"
 #include "store/sqlite_connection.hpp"
 
 #include <absl/status/status.h>
@@ -39,6 +40,9 @@ struct Meta {
 
 /// Errors: kUnimplemented (a newer format), kDataLoss (a row is missing or of the wrong type).
 [[nodiscard]] absl::StatusOr<Meta> read_meta(Connection& connection);
+
+/// Where table main and its index have their roots, for as long as nobody runs VACUUM.
+[[nodiscard]] absl::StatusOr<IndexedTable> find_main(Connection& connection);
 
 /// Commits the next epoch; durable with the next sync of the log.
 [[nodiscard]] absl::Status raise_epoch(Connection& connection);

@@ -234,7 +234,7 @@ TEST_F(StatsTest, WritersThatFindNoBudgetAreParked) {
 // --- reads ---
 
 TEST_F(StatsTest, LoadsQueriesAndGroupsCountWhatWasAskedOfSqlite) {
-  constexpr std::size_t kKeys = 100;
+  constexpr std::size_t kKeys = 60;
   {
     Database database = open();
     write(database, 0, kKeys / 2);

@@ -18,15 +18,14 @@ TEST(SqliteReader, QueriesAreChosenSoThatFewRunAndFewParametersAreWasted) {
   EXPECT_EQ(kQuerySizes[choose_query(4)], 4U);
   EXPECT_EQ(kQuerySizes[choose_query(16)], 16U);
   EXPECT_EQ(kQuerySizes[choose_query(64)], 64U);
-  EXPECT_EQ(kQuerySizes[choose_query(256)], 256U);
-  EXPECT_EQ(kQuerySizes[choose_query(100'000)], 256U);
+  EXPECT_EQ(kQuerySizes[choose_query(100'000)], 64U);
   for (std::size_t keys = 1; keys < 2000; ++keys) {
     const std::size_t size = kQuerySizes[choose_query(keys)];
     EXPECT_LE(size, keys * 2) << keys;
     std::size_t left = keys;
     std::size_t queries = 0;
     for (; left > 0; ++queries) left -= std::min(left, kQuerySizes[choose_query(left)]);
-    EXPECT_LE(queries, keys / 256 + 8) << keys;
+    EXPECT_LE(queries, keys / 64 + 8) << keys;
   }
 }
 
@@ -68,7 +67,7 @@ TEST(SqliteReader, QueriesAreCounted) {
   auto reader = store->open_reader();
   ASSERT_TRUE(reader.ok());
   std::vector<std::string> keys;
-  for (int i = 1000; i < 1256; ++i) keys.push_back(std::to_string(i));
+  for (int i = 1000; i < 1064; ++i) keys.push_back(std::to_string(i));
   const std::vector<std::string_view> views(keys.begin(), keys.end());
   const auto result = (*reader)->load(kMainTable, views, [](const LoadedRow&) {});
   ASSERT_TRUE(result.ok());

@@ -149,5 +149,23 @@ TEST_F(SqliteSchema, WithAMetaRowOfTheWrongTypeOrRangeIsDamaged) {
   expect_damaged("no database id");
 }
 
+TEST_F(SqliteSchema, TellsWhereTableMainLies) {
+  Connection connection = open();
+  const absl::StatusOr<IndexedTable> found = find_main(connection);
+  ASSERT_EQ(found.status(), absl::OkStatus());
+  const std::string root = "SELECT rootpage FROM sqlite_schema WHERE name=";
+  EXPECT_EQ(std::to_string(found->table_root), plain_query(path_, root + "'main'"));
+  EXPECT_EQ(std::to_string(found->index_root), plain_query(path_, root + "'sqlite_autoindex_main_1'"));
+}
+
+TEST_F(SqliteSchema, MissesATableMainThatIsNotThere) {
+  alter("DROP TABLE main");
+  Connection connection = open();
+  EXPECT_EQ(find_main(connection).status(), absl::DataLossError("'" + path_ + "': no table main"));
+  testing::write_bytes(path_, std::string(8192, 'x'));
+  Connection garbage = open();
+  EXPECT_EQ(find_main(garbage).status().code(), absl::StatusCode::kDataLoss);
+}
+
 }  // namespace
 }  // namespace dictsqlite::store
