@@ -44,8 +44,8 @@ class Cache {
 
   /// So much is retired and not yet free that no more writes should be admitted: a reader is stalled.
   [[nodiscard]] bool backlog_is_full() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax; }
-  /// So much that somebody should collect(), while it is still in a processor's cache.
-  [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesLarge; }
+  /// So much that somebody should collect().
+  [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax / 8; }
   /// Frees what readers have left behind.
   void collect() noexcept {
     // An entry is free two epochs after its removal; without readers three calls free everything.
@@ -54,7 +54,7 @@ class Cache {
 
   /// A writer's share of that, after it installed `rows`, if much is left behind. `number` spreads single rows.
   void collect_share(std::uint64_t number, std::size_t rows) noexcept {
-    if ((rows > 1 || number % kShareEvery == 0) && backlog_is_large()) {
+    if ((rows > 1 || number % kShareEvery == 0) && reclaimer_.backlog_bytes() > kShareFromBytes) {
       reclaimer_.collect_some(kSharePerRow * (rows > 1 ? rows : kShareEvery));
     }
   }
@@ -86,11 +86,12 @@ class Cache {
 
  private:
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
-  static constexpr std::size_t kBacklogBytesLarge = 64u << 10;
   // Installing a row retires one entry at most: freeing four for each keeps up whatever readers do. Single rows take
   // turns, so that the look at the readers is shared and a portion takes the time of a few cache misses.
   static constexpr std::size_t kSharePerRow = 4;
   static constexpr std::size_t kShareEvery = 8;
+  // Beyond that. As little as a processor's cache still has when its turn comes.
+  static constexpr std::size_t kShareFromBytes = 64u << 10;
   static constexpr std::size_t kEntryBytesExpected = 176;  // 16-byte keys, 100-byte values
 
   [[nodiscard]] static std::size_t slab_bytes(std::size_t clean, std::size_t unapplied) noexcept {

@@ -256,7 +256,7 @@ class BasicSlab {
                                            std::memory_order_acquire)) {  // (S2)
         // The next allocation's block: its link is read, and then it is written.
         const std::uint32_t next = State::free_count(new_state) > 0 ? State::head(new_state) : State::carved(new_state);
-        prefetch_block(block_at(span_index, size_class, next), size_class);
+        if (next < blocks_per_span(size_class)) prefetch_block(block_at(span_index, size_class, next), size_class);
         return block;
       }
     }

@@ -12,7 +12,7 @@ using Session = ScanNextOperation::State;
 
 namespace {
 
-// Keys read from one snapshot, by one query, and landed together: while whoever waited for them goes on, the next are
+// Keys read from one snapshot, by few queries, and landed together: while whoever waited for them goes on, the next are
 // loaded. Larger groups are no faster by themselves.
 constexpr std::size_t kGroupKeysMax = 64;
 // Rows and bytes a scan fetches at a time.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -32,8 +33,10 @@ constexpr std::uint64_t kFirstTextType = 13;
 constexpr std::uint64_t kTypeOfZero = 8;
 constexpr std::uint64_t kTypeOfOne = 9;
 
-void prefetch_lines(const std::byte* first, const std::byte* end, std::size_t lines) noexcept {
-  for (std::size_t line = 0; line < lines && first < end; ++line, first += base::kCacheLine) __builtin_prefetch(first);
+// The lines of `bytes` behind `first`, at most so many.
+void prefetch_lines(std::span<const std::byte> bytes, std::size_t first, std::size_t lines) noexcept {
+  const std::size_t end = std::min(bytes.size(), first + lines * base::kCacheLine);
+  for (std::size_t at = first; at < end; at += base::kCacheLine) __builtin_prefetch(bytes.data() + at);
 }
 
 // Reads bytes up to the end of their page; beyond it are zeros.
@@ -80,10 +83,28 @@ struct Walk {
   std::int32_t cells = 0;
 };
 
+// Not memcmp(), which may do anything while a checkpoint changes the page.
 int compare(std::string_view a, PageReader b, std::uint64_t b_bytes) noexcept {
   const std::size_t there = std::min<std::uint64_t>(b_bytes, b.left());
-  const int order = std::memcmp(a.data(), b.at(), std::min(a.size(), there));
-  if (order != 0) return order;
+  const std::size_t both = std::min(a.size(), there);
+  std::size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= both; at += sizeof(std::uint64_t)) {
+    std::uint64_t ours = 0;
+    std::uint64_t theirs = 0;
+    std::memcpy(&ours, a.data() + at, sizeof(ours));
+    std::memcpy(&theirs, b.at() + at, sizeof(theirs));
+    if (ours == theirs) continue;
+    if constexpr (std::endian::native == std::endian::little) {
+      ours = __builtin_bswap64(ours);
+      theirs = __builtin_bswap64(theirs);
+    }
+    return ours < theirs ? -1 : 1;
+  }
+  for (; at < both; ++at) {
+    const auto ours = static_cast<std::uint8_t>(a[at]);
+    const auto theirs = std::to_integer<std::uint8_t>(b.at()[at]);
+    if (ours != theirs) return ours < theirs ? -1 : 1;
+  }
   return a.size() < there ? -1 : static_cast<int>(a.size() > there);
 }
 
@@ -176,7 +197,7 @@ class Descent {
     const std::byte* const child =
         walk.low < walk.cells ? cell_at(walk, walk.low) : walk.page + header_bytes(walk) - kChildBytes;
     walk.page = page_at_(static_cast<std::uint32_t>(PageReader(child, end_of(walk)).big_endian(kChildBytes)));
-    if (walk.page != nullptr) prefetch_lines(walk.page, end_of(walk), kPageLines);
+    if (walk.page != nullptr) prefetch_lines({walk.page, page_bytes_}, 0, kPageLines);
   }
 
   [[nodiscard]] static bool is_interior(const Walk& walk) noexcept {
@@ -229,7 +250,7 @@ class Descent {
     walk.found = true;
     walk.low = walk.high + 1;  // SQLite stops here
     const std::size_t lines = std::min<std::uint64_t>(row_bytes / base::kCacheLine + 1, kRowLines);
-    prefetch_lines(cell.at() + base::kCacheLine, end_of(walk), lines);
+    prefetch_lines({cell.at(), cell.left()}, base::kCacheLine, lines);
     return 0;
   }
 

@@ -21,7 +21,7 @@ struct IndexedTable {
   std::uint32_t table_root = 0;
 };
 
-/// The bytes of a page, from 1, if they can be touched at little cost; else null.
+/// The bytes of a page, from 1, if they can be touched; else null. Asked for once a key and level of the trees.
 using PageAt = absl::FunctionRef<const std::byte*(std::uint32_t number)>;
 
 /// Fetches what a query for the rows of `keys` will touch, in pages of `page_bytes` (512 to 65,536, a power of two).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace dictsqlite::store {
 
@@ -36,7 +37,8 @@ struct MappedVfs::Calls {
     const auto bytes = static_cast<std::size_t>(count);
     if (code != SQLITE_OK || bytes != self.page_bytes_) return code;
     const std::uint64_t page = static_cast<std::uint64_t>(offset) / bytes;
-    if (page < self.pages_max_) self.proven_.get()[page / kPopulatedTogether] |= bit_of(page);
+    // Where the kernel can tell, it shall: it may have read a part of what it maps at once.
+    if (page < self.pages_max_ && !self.populates_) self.proven_.get()[page / kPopulatedTogether] |= bit_of(page);
     return code;
   }
   // Null in `out`, and SQLite reads the page.
@@ -112,8 +114,16 @@ bool MappedVfs::limit_mapping() noexcept {
 
 void MappedVfs::close_mapping() noexcept {
   if (mapped_ == nullptr) return;
+  unmap();
+  pages_max_ = 0;
   mapped_->pMethods->xClose(mapped_);
   mapped_ = nullptr;
+}
+void MappedVfs::unmap() noexcept {
+  pages_mappable_ = 0;
+  if (base_ == nullptr) return;
+  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, std::exchange(base_, nullptr)));
+  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, nullptr));
 }
 
 bool MappedVfs::learn_page_size(std::size_t bytes) noexcept {
@@ -125,34 +135,43 @@ bool MappedVfs::learn_page_size(std::size_t bytes) noexcept {
   return pages_max_ != 0;
 }
 
-// Maps the file anew, as long as it is now. SQLite's VFS does it when a page is fetched and none is mapped; that page
-// is given back at once, the mapping stays.
+// Maps the file anew, as long as it is now. SQLite's VFS does it when a page is fetched and none is mapped, and keeps
+// the mapping while that page is not given back.
 void MappedVfs::map_what_was_added() noexcept {
   too_short_ = false;
-  // Before the mapping is made: it is at least as long, for the file does not shrink.
+  // Before the mapping is made: it is at least as long, for the file does not get shorter.
   sqlite3_int64 bytes = 0;
-  if (below_methods_->xFileSize(file_, &bytes) != SQLITE_OK) return;
+  if (mapped_->pMethods->xFileSize(mapped_, &bytes) != SQLITE_OK) return;
   const std::size_t mapped_bytes = std::min(static_cast<std::size_t>(bytes), map_bytes_);
-  const std::uint64_t pages = mapped_bytes < kReadBeyond ? 0 : (mapped_bytes - kReadBeyond) / page_bytes_;
+  if (mapped_bytes < page_bytes_ + kReadBeyond) return;
+  const std::uint64_t pages = std::min<std::uint64_t>((mapped_bytes - kReadBeyond) / page_bytes_, pages_max_);
   if (pages <= pages_mappable_) return;
-  pages_mappable_ = 0;
-  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, nullptr));
+  unmap();
   void* first = nullptr;
-  const int code = mapped_->pMethods->xFetch(mapped_, 0, static_cast<int>(page_bytes_), &first);
-  if (code != SQLITE_OK || first == nullptr) {
-    pages_max_ = 0;  // no room to map it: everything is read
+  void* last = nullptr;
+  const sqlite3_int64 last_offset = static_cast<sqlite3_int64>((pages - 1) * page_bytes_);
+  const auto fetch = mapped_->pMethods->xFetch;
+  int code = fetch(mapped_, 0, static_cast<int>(page_bytes_), &first);
+  base_ = static_cast<std::byte*>(first);
+  if (code == SQLITE_OK && first != nullptr) {
+    code = fetch(mapped_, last_offset, static_cast<int>(page_bytes_), &last);
+    if (last != nullptr) static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, last_offset, last));
+  }
+  if (code != SQLITE_OK || last == nullptr || last != base_ + last_offset) {
+    unmap();
+    pages_max_ = 0;  // no room, or no mapping in one piece: everything is read
     return;
   }
-  static_cast<void>(mapped_->pMethods->xUnfetch(mapped_, 0, first));
-  base_ = static_cast<const std::byte*>(first);
   pages_mappable_ = pages;
 }
 
 bool MappedVfs::prove(std::uint64_t page) noexcept {
   const std::uint64_t first = page - page % kPopulatedTogether;
   const auto pages = static_cast<std::size_t>(std::min<std::uint64_t>(kPopulatedTogether, pages_mappable_ - first));
-  proven_.get()[page / kPopulatedTogether] |=
+  const std::uint64_t populated =
       populate_(base_ + first * page_bytes_, page_bytes_, pages, static_cast<std::size_t>(page - first));
+  proven_.get()[page / kPopulatedTogether] |= populated;
+  populates_ = populates_ || populated != 0;
   return is_proven(page);
 }
 

@@ -10,9 +10,9 @@
 // dropped from the kernel's cache, and cannot be read again. (Chromium reads its databases once for the same reason,
 // sql::Database::GetAppropriateMmapSize.)
 //
-// Nor is the mapping given up whenever the database has changed, as SQLite would have it: the file is the same, and
-// never shrinks while it is ours. So interior pages stay at hand while others write; SQLite's own page cache is emptied
-// by every change.
+// Nor is the mapping given up whenever the database has changed, as SQLite would have it, but only to map what the file
+// has grown by: the file is the same, and never gets shorter while it is ours (OwnerVfs). So interior pages stay at
+// hand while others write; SQLite's own page cache is emptied by every change.
 #pragma once
 
 #include "store/page_population.hpp"
@@ -61,6 +61,7 @@ class MappedVfs : public VfsLayer {
 
   void open_mapping(const char* name, sqlite3_file& file);
   void close_mapping() noexcept;
+  void unmap() noexcept;
   [[nodiscard]] bool limit_mapping() noexcept;
   [[nodiscard]] bool learn_page_size(std::size_t bytes) noexcept;
   void map_what_was_added() noexcept;
@@ -82,10 +83,11 @@ class MappedVfs : public VfsLayer {
   std::unique_ptr<std::byte[]> mapped_storage_;
   sqlite3_file* mapped_ = nullptr;  // null: nothing is mapped
   sqlite3_file* file_ = nullptr;
-  const std::byte* base_ = nullptr;   // where the mapping lies
+  std::byte* base_ = nullptr;         // where the mapping lies; its first page is fetched, and keeps it there
   std::uint64_t pages_mappable_ = 0;  // how many pages of the file are in it
   std::uint64_t handed_out_ = 0;      // pages SQLite holds in the mapping, which must not move meanwhile
   bool too_short_ = true;             // a page lay beyond it
+  bool populates_ = false;            // the kernel populates pages: then it alone proves them
 
   struct Free {
     void operator()(void* memory) const noexcept { std::free(memory); }

@@ -1,4 +1,4 @@
-// OwnerVfs: the SQLite VFS of the one connection that writes. It lies on another VFS and changes four things:
+// OwnerVfs: the SQLite VFS of the one connection that writes. It lies on another VFS and changes five things:
 //
 //   ownership   When SQLite opens the WAL index for the first time, the WRITE and CKPT locks on it are taken, and
 //               their unlocking is swallowed until the index is unmapped. Other connections and processes can
@@ -10,6 +10,8 @@
 //   gathering   Writes to the log are gathered (LogBuffer). SQLite runs with synchronous=FULL, so that it syncs the log
 //               at the end of a commit, before anybody can see the commit: that is when the buffer is written. The
 //               sync itself is left to the flusher, unless it is the one that makes a new log's header durable.
+//   length      The database file never gets shorter while it is ours: whoever has it mapped would die of touching what
+//               was cut off. SQLite would cut it after a checkpoint, if somebody has switched auto_vacuum on.
 #pragma once
 
 #include "store/log_buffer.hpp"

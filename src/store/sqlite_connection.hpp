@@ -16,7 +16,7 @@
 namespace dictsqlite::store {
 
 /// The most parameters one of our statements has.
-inline constexpr int kParametersMax = 256;
+inline constexpr int kParametersMax = 64;
 
 /// A prepared statement, used again and again. Finalized by the destructor, which must run before the
 /// connection's.
@@ -75,7 +75,7 @@ class Connection {
   /// absolute, so SQLite cannot take it for a URI.
   [[nodiscard]] static absl::StatusOr<Connection> open(const std::string& path, const ConnectionOptions& options);
 
-  /// Sets what needs the file to be readable: page cache, no memory mapping, temporary data in memory.
+  /// Sets what needs the file to be readable: page cache, how much may be mapped, temporary data in memory.
   [[nodiscard]] absl::Status configure(const ConnectionOptions& options);
 
   [[nodiscard]] sqlite3* handle() const noexcept { return database_.get(); }

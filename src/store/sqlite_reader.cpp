@@ -73,9 +73,7 @@ absl::StatusOr<std::unique_ptr<SqliteReader>> SqliteReader::open(sqlite3_vfs& be
   absl::StatusOr<Statement> select = reader->connection_.prepare(kSelectLastSequence);
   if (!select.ok()) return select.status();
   reader->select_last_sequence_ = *std::move(select);
-  const absl::StatusOr<IndexedTable> main = find_main(reader->connection_);
-  if (!main.ok()) return main.status();
-  reader->main_ = *main;
+  reader->main_ = find_main(reader->connection_).value_or(IndexedTable());  // without it nothing is prefetched
   return reader;
 }
 
@@ -87,6 +85,7 @@ absl::StatusOr<StoreReader::LoadResult> SqliteReader::load(std::uint32_t table_i
   const absl::StatusOr<std::uint64_t> sequence = begin_snapshot();
   if (!sequence.ok()) return sequence.status();
   LoadResult result{.snapshot_sequence = *sequence, .queries = 0};
+  prefetch(keys);
   std::size_t first = 0;
   while (first < keys.size()) {
     const std::size_t query = choose_query(keys.size() - first);
@@ -120,7 +119,6 @@ absl::Status SqliteReader::run_query(std::span<const std::string_view> keys, std
     const int code = statement.bind_text(static_cast<int>(i) + 1, group[std::min(i, count - 1)]);
     if (code != SQLITE_OK) return connection_.error(code, "binding a key to a query of");
   }
-  prefetch(group);
   const ResetOnExit end_of_query(statement);
   std::size_t walk = 0;
   int code = SQLITE_OK;
@@ -141,7 +139,8 @@ absl::Status SqliteReader::run_query(std::span<const std::string_view> keys, std
 
 void SqliteReader::prefetch(std::span<const std::string_view> keys) {
   if (keys.size() < kPrefetchedTogetherMin || !vfs_.maps() || vfs_.page_bytes() == 0) return;
-  prefetch_rows(main_, keys, vfs_.page_bytes(), [this](std::uint32_t number) { return vfs_.page(number); });
+  rows_prefetched_ +=
+      prefetch_rows(main_, keys, vfs_.page_bytes(), [this](std::uint32_t number) { return vfs_.page(number); });
 }
 
 absl::Status SqliteReader::prepare_query(std::size_t query) {

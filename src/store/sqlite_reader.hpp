@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,9 @@ class SqliteReader final : public StoreReader {
   [[nodiscard]] absl::StatusOr<LoadResult> load(std::uint32_t table_id, std::span<const std::string_view> keys,
                                                 absl::FunctionRef<void(const LoadedRow&)> found) override;
 
+  /// Rows that were found ahead of their query.
+  [[nodiscard]] std::uint64_t rows_prefetched() const noexcept { return rows_prefetched_; }
+
  private:
   SqliteReader(sqlite3_vfs& below, std::size_t map_bytes) : vfs_(below, map_bytes) {}
 
@@ -49,6 +53,7 @@ class SqliteReader final : public StoreReader {
   Connection connection_;
   Statement select_last_sequence_;
   IndexedTable main_;
+  std::uint64_t rows_prefetched_ = 0;
   std::array<Statement, kQuerySizes.size()> queries_;
 };
 

@@ -65,6 +65,23 @@ TEST(LoaderTwins, GetTheErrorBothWhenTheirQueryFails) {
   EXPECT_EQ(house.flights().in_flight(), 0u);
 }
 
+// A group is 64 keys; twins at its end are not torn apart.
+TEST(LoaderTwins, AreOfOneGroup) {
+  LoaderHouse house;
+  std::vector<std::string> names;
+  std::vector<Reader*> readers;
+  for (int number = 100; number < 164; ++number) names.push_back("k" + std::to_string(number));
+  for (const std::string& name : names) house.file.rows[name] = "of " + name;
+  for (const std::string& name : names) readers.push_back(&house.waits_for(name));
+  house.take_lease_of(names.back());
+  Reader& twin = house.waits_for(names.back());
+  house.start();
+  house.let_run();
+  EXPECT_EQ(house.file.loads, (Loads{names}));
+  for (std::size_t index = 0; index < names.size(); ++index) expect_value(*readers[index], "of " + names[index]);
+  expect_value(twin, "of " + names.back());
+}
+
 // The query of the group fails, and then each key is asked for by itself.
 TEST(LoaderTwins, GetTheErrorBothAndTheirNeighboursDoNot) {
   LoaderHouse house;

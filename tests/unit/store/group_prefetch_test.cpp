@@ -7,13 +7,13 @@
 #include "store/sqlite_schema.hpp"
 #include "store/vfs_layer.hpp"
 #include "store_test_support.hpp"
+#include "support/random.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <random>
 #include <set>
@@ -153,6 +153,7 @@ class RecordingVfs : public VfsLayer {
     if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
     system_methods_ = out->pMethods;
     methods_ = *out->pMethods;
+    methods_.iVersion = 2;  // without a mapping, whatever SQLite was built to do
     methods_.xRead = [](sqlite3_file* file, void* to, int count, sqlite3_int64 offset) {
       if (count == 4096) pages_read.insert(static_cast<std::uint32_t>(offset / 4096 + 1));
       return system_methods_->xRead(file, to, count, offset);
@@ -209,9 +210,7 @@ TEST(GroupPrefetch, StopsAtPagesThatMayNotBeTouched) {
 }
 
 TEST(GroupPrefetch, SurvivesDamage) {
-  const std::uint64_t seed = std::random_device()();
-  std::cout << "seed " << seed << "\n";
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(testing_support::seed());
   const Rows rows = scattered_rows(2'000, 16, 3);
   const World world(rows, 512);
   const std::vector<std::string_view> keys = keys_of(rows);

@@ -11,6 +11,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace dictsqlite::store::testing {
 namespace {
@@ -27,6 +29,7 @@ class LowerVfs : public VfsLayer {
   static inline bool cannot_map = false;
   static inline bool grants_no_mapping = false;
   static inline bool mapping_fails = false;
+  static inline bool mapping_in_pieces = false;
   static inline int map_requests = 0;
 
  private:
@@ -50,7 +53,10 @@ class LowerVfs : public VfsLayer {
     };
     methods_.xFetch = [](sqlite3_file* file, sqlite3_int64 offset, int count, void** to) {
       *to = nullptr;
-      return mapping_fails ? SQLITE_OK : system_methods_->xFetch(file, offset, count, to);
+      if (mapping_fails) return SQLITE_OK;
+      const int fetched = system_methods_->xFetch(file, offset, count, to);
+      if (mapping_in_pieces && offset != 0 && *to != nullptr) *to = static_cast<char*>(*to) + 1;
+      return fetched;
     };
     if (cannot_map) methods_.iVersion = 2;
     out->pMethods = &methods_;
@@ -82,7 +88,8 @@ class Reading {
     const std::string map = "PRAGMA mmap_size=" + std::to_string(map_bytes);
     EXPECT_EQ(sqlite3_exec(database_, map.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
   }
-  ~Reading() { EXPECT_EQ(sqlite3_close(database_), SQLITE_OK); }
+  ~Reading() { close(); }
+  void close() { EXPECT_EQ(sqlite3_close(std::exchange(database_, nullptr)), SQLITE_OK); }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
 
@@ -108,6 +115,14 @@ class Reading {
       ASSERT_EQ(found, value) << key;
     }
   }
+  // Stands on a row until it is finalized.
+  sqlite3_stmt* stand_on(const std::string& key) {
+    sqlite3_stmt* select = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(database_, "SELECT value FROM main WHERE key=?1", -1, &select, nullptr), SQLITE_OK);
+    sqlite3_bind_text(select, 1, key.data(), static_cast<int>(key.size()), SQLITE_TRANSIENT);
+    EXPECT_EQ(sqlite3_step(select), SQLITE_ROW);
+    return select;
+  }
   [[nodiscard]] MappedVfs& vfs() { return vfs_; }
 
  private:
@@ -122,6 +137,7 @@ class MappedVfsTest : public ::testing::Test {
     LowerVfs::cannot_map = false;
     LowerVfs::grants_no_mapping = false;
     LowerVfs::mapping_fails = false;
+    LowerVfs::mapping_in_pieces = false;
     LowerVfs::map_requests = 0;
     put(numbered_rows("k", 4'000, 100));
   }
@@ -215,6 +231,84 @@ TEST_F(MappedVfsTest, WhatTheFileGrewByIsMappedToo) {
   EXPECT_LE(reading.vfs().pages_read(), read + 1);
 }
 
+TEST_F(MappedVfsTest, TheMappingStaysWhileSomebodyStandsOnAPage) {
+  Reading reading(system(), path_, kMapBytes, populate_pages);
+  reading.expect_all(rows_);
+  sqlite3_stmt* const standing = reading.stand_on(rows_.begin()->first);
+  const std::byte* const page = reading.vfs().page(2);
+  ASSERT_NE(page, nullptr);
+  const Rows older = rows_;
+  const Rows newer = numbered_rows("m", 8'000, 100);
+  ASSERT_TRUE(apply_sets(*store_, newer, ++sequence_).ok());
+  ASSERT_TRUE(store_->writer().checkpoint().ok());
+  reading.expect_all(older);
+  EXPECT_EQ(reading.vfs().page(2), page) << "it has not moved";
+  EXPECT_EQ(sqlite3_finalize(standing), SQLITE_OK);
+  ASSERT_TRUE(store_->writer().checkpoint().ok());
+  reading.expect_all(newer);
+  const std::uint64_t read = reading.vfs().pages_read();
+  reading.expect_all(newer);
+  EXPECT_LE(reading.vfs().pages_read(), read + 1) << "mapped in its new length";
+}
+
+TEST_F(MappedVfsTest, PagesOfEverySizeAreMapped) {
+  for (const std::uint32_t bytes : {512u, 1024u, 8192u, 65536u}) {
+    const TempDirectory directory;
+    SqliteOptions options = options_for(directory.file("sized.db"));
+    options.page_bytes = bytes;
+    const auto store = open_store(options);
+    const Rows rows = numbered_rows("k", 4'000, 100);
+    ASSERT_TRUE(apply_sets(*store, rows, 1).ok());
+    ASSERT_TRUE(store->writer().checkpoint().ok());
+    Reading reading(system(), directory.file("sized.db"), kMapBytes, populate_pages);
+    reading.expect_all(rows);
+    const std::uint64_t read = reading.vfs().pages_read();
+    reading.expect_all(rows);
+    EXPECT_LE(reading.vfs().pages_read(), read + 1) << bytes;
+    EXPECT_EQ(reading.vfs().page_bytes(), bytes);
+    EXPECT_NE(reading.vfs().page(2), nullptr);
+  }
+}
+
+TEST_F(MappedVfsTest, NothingIsShownAfterTheEnd) {
+  Reading reading(system(), path_, kMapBytes, populate_pages);
+  reading.expect_all(rows_);
+  ASSERT_NE(reading.vfs().page(2), nullptr);
+  reading.close();
+  EXPECT_FALSE(reading.vfs().maps());
+  EXPECT_EQ(reading.vfs().page(2), nullptr);
+}
+
+// With auto_vacuum SQLite would cut off what is free after each checkpoint.
+TEST_F(MappedVfsTest, TheFileDoesNotGetShorterUnderTheMapping) {
+  store_.reset();
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "PRAGMA auto_vacuum=1;VACUUM", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_close(database), SQLITE_OK);
+  store_ = open_store(path_);
+  Reading reading(system(), path_, kMapBytes, populate_pages);
+  reading.expect_all(rows_);
+  const auto pages = static_cast<std::uint32_t>(std::stoul(plain_query(path_, "PRAGMA page_count")));
+  std::vector<RowWrite> erasures;
+  for (const auto& [key, value] : rows_) erasures.push_back(erase_row(key));
+  ASSERT_TRUE(apply_rows(*store_, erasures, ++sequence_).ok());
+  const absl::StatusOr<bool> copied = store_->writer().checkpoint();
+  ASSERT_TRUE(copied.ok() && *copied);
+  ASSERT_LT(std::stoul(plain_query(path_, "PRAGMA page_count")), pages / 10);
+  for (std::uint32_t number = 1; number < pages; ++number) {
+    const std::byte* const page = reading.vfs().page(number);
+    if (page == nullptr) continue;
+    const volatile std::byte touched = page[0];  // or the process is gone
+    static_cast<void>(touched);
+  }
+  EXPECT_EQ(plain_query(path_, "PRAGMA integrity_check"), "ok");
+  put(numbered_rows("n", 100, 100));
+  store_.reset();
+  store_ = open_store(path_);
+  EXPECT_EQ(all_rows(*store_), numbered_rows("n", 100, 100));
+}
+
 TEST_F(MappedVfsTest, WhatLiesBeyondTheLimitIsRead) {
   Reading reading(system(), path_, 64u << 10);
   ASSERT_TRUE(reading.vfs().maps());
@@ -249,6 +343,11 @@ TEST_F(MappedVfsTest, WithoutRoomForTheMappingEverythingIsRead) {
   reading.expect_all(rows_);
   EXPECT_EQ(reading.vfs().pages_mapped(), 0U);
   EXPECT_GT(reading.vfs().pages_read(), 100U);
+  LowerVfs::mapping_fails = false;
+  LowerVfs::mapping_in_pieces = true;
+  Reading pieces(lower.vfs(), path_, kMapBytes, populate_pages);
+  pieces.expect_all(rows_);
+  EXPECT_EQ(pieces.vfs().pages_mapped(), 0U) << "not in one piece";
 }
 
 TEST_F(MappedVfsTest, APageThatCannotBeReadTheFirstTimeIsAnError) {

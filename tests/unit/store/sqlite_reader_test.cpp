@@ -61,6 +61,34 @@ TEST(SqliteReader, EveryGroupSizeFindsWhatExistsAndNothingElse) {
   }
 }
 
+TEST(SqliteReader, RowsAreFoundAheadOfTheirQuery) {
+  const Rows rows = numbered_rows("k", 5'000, 100);
+  std::vector<std::string_view> keys;
+  for (const auto& [key, value] : rows) {
+    if (keys.size() < 64) keys.push_back(key);
+  }
+  const std::vector<std::string_view> few(keys.begin(), keys.begin() + 3);
+  for (const std::size_t map_bytes : {std::size_t{0}, std::size_t{64} << 20}) {
+    const TempDirectory directory;
+    SqliteOptions options = options_for(directory.file("world.db"));
+    options.reader_map_bytes = map_bytes;
+    auto store = open_store(options);
+    ASSERT_TRUE(apply_sets(*store, rows, 1).ok());
+    const absl::StatusOr<bool> copied = store->writer().checkpoint();
+    ASSERT_TRUE(copied.ok() && *copied);
+    const auto opened = store->open_reader();
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    auto& reader = static_cast<SqliteReader&>(**opened);
+    const auto load = [&](const std::vector<std::string_view>& these) {
+      const std::uint64_t before = reader.rows_prefetched();
+      EXPECT_TRUE(reader.load(kMainTable, these, [](const LoadedRow&) {}).ok());
+      return reader.rows_prefetched() - before;
+    };
+    EXPECT_EQ(load(few), 0U) << "too few to gain anything";
+    EXPECT_EQ(load(keys), map_bytes == 0 ? 0U : keys.size());
+  }
+}
+
 TEST(SqliteReader, QueriesAreCounted) {
   const TempDirectory directory;
   auto store = open_store(directory.file("world.db"));
