@@ -93,7 +93,7 @@ class BasicTable {
   /// nothing about the key was in the table at one moment during the call.
   [[nodiscard]] Entry* find(const Key& key) noexcept {
     Bucket& bucket = bucket_of(key.hash);
-    const Found found = search(bucket, key, nullptr);
+    const Found found = search<Goal::kRead>(bucket, key, nullptr);
     if (found.entry != nullptr && found.entry->visited.load(std::memory_order_relaxed) == 0) {
       found.entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited
     }
@@ -280,7 +280,17 @@ class BasicTable {
     return entry.key_bytes == key.bytes.size() && entry.table_id == key.table_id && entry.key() == key.bytes;
   }
 
+  // Where key and value lie is known from an entry's first line only: the others would be waited for after it.
+  static void prefetch_rest(const Entry* entry) noexcept {
+    for (std::size_t line = 1; line < 3; ++line) {
+      __builtin_prefetch(reinterpret_cast<const std::byte*>(entry) + line * base::kCacheLine);
+    }
+  }
+
+  // What is done with what was found: a reader wants its value as well.
+  enum class Goal : std::uint8_t { kRead, kReplace };
   // The highest entry of the key other than `except`, valid at one moment during the call.
+  template <Goal kGoal = Goal::kReplace>
   [[nodiscard]] Found search(Bucket& bucket, const Key& key, const Entry* except) noexcept {
     for (;;) {
       const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
@@ -288,7 +298,9 @@ class BasicTable {
       for (std::uint32_t index = 0; index < kSlots; ++index) {
         const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
         if (word >> 48 != tag_of(key.hash) || word == 0) continue;
-        consider(found, entry_of(word), index, word, key, except);
+        Entry* const entry = entry_of(word);
+        if constexpr (kGoal == Goal::kRead) prefetch_rest(entry);
+        consider(found, entry, index, word, key, except);
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
       if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found))

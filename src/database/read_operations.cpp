@@ -33,8 +33,10 @@ bool look_up(Engine* engine, const detail::KeyCopy& key, Immediate& outcome, Use
   outcome = engine->check_key(key.view());
   if (DICTSQLITE_UNLIKELY(outcome.code != absl::StatusCode::kOk)) return true;
   Cache& cache = engine->cache();
+  const cache::Table::Key wanted = Cache::key(store::kMainTable, key.view());
+  cache.table().prefetch_bucket(wanted.hash);  // it comes while the guard is taken, which no load overtakes
   const cache::Reclaimer::Guard guard = cache.reclaimer().enter();
-  entry::Entry* entry = cache.table().find(Cache::key(store::kMainTable, key.view()));
+  entry::Entry* entry = cache.table().find(wanted);
   if (entry != nullptr && entry->is_real()) {
     if (entry->has_value()) {
       use(*entry);
