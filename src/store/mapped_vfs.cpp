@@ -149,7 +149,7 @@ void MappedVfs::map_what_was_added() noexcept {
   unmap();
   void* first = nullptr;
   void* last = nullptr;
-  const sqlite3_int64 last_offset = static_cast<sqlite3_int64>((pages - 1) * page_bytes_);
+  const auto last_offset = static_cast<sqlite3_int64>(pages - 1) * static_cast<sqlite3_int64>(page_bytes_);
   const auto fetch = mapped_->pMethods->xFetch;
   int code = fetch(mapped_, 0, static_cast<int>(page_bytes_), &first);
   base_ = static_cast<std::byte*>(first);
