@@ -18,3 +18,10 @@ if(DICTSQLITE_URING)
   pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
   list(APPEND DICTSQLITE_PRIVATE_LIBRARIES PkgConfig::liburing)
 endif()
+
+# Header only: inlined where it is used, so nothing of it is linked, and users of the installed library do not need it.
+find_path(DICTSQLITE_XXHASH_INCLUDE_DIR xxhash.h)
+mark_as_advanced(DICTSQLITE_XXHASH_INCLUDE_DIR)
+if(NOT DICTSQLITE_XXHASH_INCLUDE_DIR)
+  message(FATAL_ERROR "xxhash.h was not found (Debian: libxxhash-dev; vcpkg: xxhash)")
+endif()
