@@ -30,7 +30,7 @@ class Cache {
         unapplied_bytes_max_(unapplied_bytes_max),
         pool_(slab_bytes(clean_bytes_max, unapplied_bytes_max)),
         reclaimer_(pool_),
-        table_((clean_bytes_max + unapplied_bytes_max) / kEntryBytesExpected, pool_, reclaimer_) {}
+        table_(pool_.valid() ? (clean_bytes_max + unapplied_bytes_max) / kEntryBytesExpected : 1, pool_, reclaimer_) {}
 
   [[nodiscard]] bool valid() const noexcept { return pool_.valid() && table_.valid(); }
 
