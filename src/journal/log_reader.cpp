@@ -21,8 +21,10 @@ struct Place {
 
 class Reading {
  public:
-  Reading(std::span<const SegmentHeader> headers, LogFiles& files, std::uint64_t applied_end, OnLogRecord on_record)
+  Reading(std::span<const SegmentHeader> headers, LogFiles& files, std::size_t first, std::uint64_t applied_end,
+          OnLogRecord on_record)
       : headers_(headers), files_(files), applied_end_(applied_end), on_record_(on_record) {
+    place_.segment = first;
     content_.end = applied_end;
   }
 
@@ -46,7 +48,6 @@ class Reading {
       Place place = place_;
       if (in_next_segment) place = {place_.segment + 1, kUnit};
       if (place.segment >= headers_.size()) break;
-      if (in_next_segment && headers_[place.segment].number != headers_[place_.segment].number + 1) break;
       absl::StatusOr<ReadBlock> block = read_at(place);
       if (!block.ok()) return block.status();
       if (block->found != BlockFound::kWhole || !follows(*block)) continue;
@@ -161,7 +162,9 @@ class Reading {
 
 absl::StatusOr<LogContent> read_log(std::span<const SegmentHeader> headers, LogFiles& files, std::uint64_t applied_end,
                                     OnLogRecord on_record) {
-  return Reading(headers, files, applied_end, on_record).run();
+  std::size_t first = headers.empty() ? 0 : headers.size() - 1;
+  while (first > 0 && headers[first - 1].number + 1 == headers[first].number) --first;
+  return Reading(headers, files, first, applied_end, on_record).run();
 }
 
 }  // namespace dictsqlite::journal

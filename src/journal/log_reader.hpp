@@ -43,9 +43,10 @@ struct LogContent {
 using OnLogRecord = absl::FunctionRef<absl::Status(std::uint64_t sequence, std::span<const LogRow> rows)>;
 
 /// Reads the log of the life that the segments' headers name. `headers` are in the order of their numbers, all of one
-/// life. Records below `applied_end` are in SQLite already and are passed over; from there on each is given, in order.
-/// Errors: kDataLoss (what was acknowledged is missing or damaged; records before that have been given), what reading
-/// or `on_record` returns. Cost: reads every segment once; holds a block and an unfinished record in memory.
+/// life. Where a number is missing, what is before it is left over: files that were to be used again. Records below
+/// `applied_end` are in SQLite already and are passed over; from there on each is given, in order. Errors: kDataLoss
+/// (what was acknowledged is missing or damaged; records before that have been given), what reading or `on_record`
+/// returns. Cost: reads every segment once; holds a block and an unfinished record in memory.
 [[nodiscard]] absl::StatusOr<LogContent> read_log(std::span<const SegmentHeader> headers, LogFiles& files,
                                                   std::uint64_t applied_end, OnLogRecord on_record);
 

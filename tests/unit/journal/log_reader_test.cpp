@@ -216,6 +216,23 @@ TEST(LogReader, AMissingSegmentIsDamageIfItWasAcknowledged) {
   }
 }
 
+// The first two files were to be used again: the second is one of the later ones now, or was on the way.
+TEST(LogReader, ASegmentThatIsNoLongerNeededMayBeThereStill) {
+  Log whole(4);
+  whole.write(sizes(60, 4'000, 10));
+  ASSERT_GT(whole.segments.size(), 5U);
+  std::uint64_t end_of_second = 0;
+  for (const Log::Written& block : whole.blocks) {
+    if (block.segment == 1) end_of_second = block.end;
+  }
+  Log log = whole;
+  log.segments.erase(log.segments.begin() + 1);
+  log.headers.erase(log.headers.begin() + 1);
+  const absl::StatusOr<LogContent> content = log.recover(end_of_second + 1);
+  ASSERT_EQ(content.status(), absl::OkStatus());
+  EXPECT_EQ(content->end, kFirst + 60);
+}
+
 // A file that is used again for a later part of the log is full of whole blocks, of its own life even.
 TEST(LogReader, WhatAnEarlierUseLeftBehindIsNothing) {
   Log log(8);
