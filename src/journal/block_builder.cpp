@@ -13,6 +13,8 @@ void BlockBuilder::begin(std::span<std::byte> memory) noexcept {
 }
 
 bool BlockBuilder::add(RecordSource& record) noexcept {
+  DICTSQLITE_DCHECK(!record.is_at_end(), "a record is added once");
+  if (is_full()) return false;
   const std::size_t at = kBlockHeadBytes + head_.payload_bytes;
   const auto taken = static_cast<std::uint32_t>(record.take(memory_.subspan(at)));
   if (within_record_) head_.continued_bytes += taken;

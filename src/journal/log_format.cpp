@@ -22,9 +22,10 @@ constexpr std::size_t kSegmentVersion = 16;
 constexpr std::size_t kSegmentUnit = 20;
 constexpr std::size_t kSegmentDatabase = 24;
 constexpr std::size_t kSegmentEpoch = 40;
-constexpr std::size_t kSegmentNumber = 48;
-constexpr std::size_t kSegmentBytes = 56;
-constexpr std::size_t kSegmentChecksum = 64;  // of all before it
+constexpr std::size_t kSegmentLife = 48;
+constexpr std::size_t kSegmentNumber = 56;
+constexpr std::size_t kSegmentBytes = 64;
+constexpr std::size_t kSegmentChecksum = 72;  // of all before it
 
 // Places in a block's head.
 constexpr std::size_t kBlockPayloadBytes = 4;
@@ -32,23 +33,36 @@ constexpr std::size_t kBlockContinuedBytes = 8;
 constexpr std::size_t kBlockZero = 12;
 constexpr std::size_t kBlockDatabase = 16;
 constexpr std::size_t kBlockEpoch = 32;
-constexpr std::size_t kBlockSegment = 40;
-constexpr std::size_t kBlockOffset = 48;
-constexpr std::size_t kBlockBegin = 56;
-constexpr std::size_t kBlockEnd = 64;
-constexpr std::size_t kBlockDurableEnd = 72;
-constexpr std::size_t kBlockPrevious = 80;
-constexpr std::size_t kBlockPayloadChecksum = 88;
-constexpr std::size_t kBlockChecksum = 96;  // of the head before it, and with that of the payload
+constexpr std::size_t kBlockLife = 40;
+constexpr std::size_t kBlockSegment = 48;
+constexpr std::size_t kBlockOffset = 56;
+constexpr std::size_t kBlockBegin = 64;
+constexpr std::size_t kBlockEnd = 72;
+constexpr std::size_t kBlockDurableEnd = 80;
+constexpr std::size_t kBlockPrevious = 88;
+constexpr std::size_t kBlockPayloadChecksum = 96;
+constexpr std::size_t kBlockChecksum = 104;  // of the head before it, and with that of the payload
 static_assert(kBlockChecksum + 8 == kBlockHeadBytes);
 
-void store_id(std::span<std::byte> bytes, std::size_t at, const LogIdentity& identity) noexcept {
-  std::memcpy(bytes.subspan(at).data(), identity.database_id.data(), identity.database_id.size());
+// Of an identity in a header or a head.
+struct IdentityPlaces {
+  std::size_t database;
+  std::size_t epoch;
+  std::size_t life;
+};
+constexpr IdentityPlaces kInSegment = {kSegmentDatabase, kSegmentEpoch, kSegmentLife};
+constexpr IdentityPlaces kInBlock = {kBlockDatabase, kBlockEpoch, kBlockLife};
+
+void store_identity(std::span<std::byte> bytes, const IdentityPlaces& at, const LogIdentity& identity) noexcept {
+  std::memcpy(bytes.subspan(at.database).data(), identity.database_id.data(), identity.database_id.size());
+  store(bytes, at.epoch, identity.epoch);
+  store(bytes, at.life, identity.life);
 }
-LogIdentity load_identity(std::span<const std::byte> bytes, std::size_t id_at, std::size_t epoch_at) noexcept {
+LogIdentity load_identity(std::span<const std::byte> bytes, const IdentityPlaces& at) noexcept {
   LogIdentity identity;
-  std::memcpy(identity.database_id.data(), bytes.subspan(id_at).data(), identity.database_id.size());
-  identity.epoch = load<std::uint64_t>(bytes, epoch_at);
+  std::memcpy(identity.database_id.data(), bytes.subspan(at.database).data(), identity.database_id.size());
+  identity.epoch = load<std::uint64_t>(bytes, at.epoch);
+  identity.life = load<std::uint64_t>(bytes, at.life);
   return identity;
 }
 
@@ -60,8 +74,7 @@ void write_segment_header(const SegmentHeader& header, std::span<std::byte, kUni
   std::memcpy(unit.data(), kSegmentMagic.data(), kSegmentMagic.size());
   store(unit, kSegmentVersion, kLogVersion);
   store(unit, kSegmentUnit, static_cast<std::uint32_t>(kUnit));
-  store_id(unit, kSegmentDatabase, header.identity);
-  store(unit, kSegmentEpoch, header.identity.epoch);
+  store_identity(unit, kInSegment, header.identity);
   store(unit, kSegmentNumber, header.number);
   store(unit, kSegmentBytes, header.bytes);
   store(unit, kSegmentChecksum, checksum(unit.first(kSegmentChecksum)));
@@ -81,11 +94,13 @@ absl::StatusOr<SegmentHeader> read_segment_header(std::span<const std::byte, kUn
     return absl::DataLossError("the header of a segment of the log is damaged");
   }
   SegmentHeader header;
-  header.identity = load_identity(unit, kSegmentDatabase, kSegmentEpoch);
+  header.identity = load_identity(unit, kInSegment);
   header.number = load<std::uint64_t>(unit, kSegmentNumber);
   header.bytes = load<std::uint64_t>(unit, kSegmentBytes);
-  if (version == 0 || load<std::uint32_t>(unit, kSegmentUnit) != kUnit || header.number == 0 ||
-      header.bytes % kUnit != 0) {
+  if (load<std::uint32_t>(unit, kSegmentUnit) != kUnit) {
+    return absl::UnimplementedError("the log has units of another size than this library writes");
+  }
+  if (version == 0 || header.number == 0 || header.bytes % kUnit != 0 || header.bytes < 2 * kUnit) {
     return absl::DataLossError("the header of a segment of the log contradicts itself");
   }
   return header;
@@ -102,8 +117,7 @@ std::uint64_t seal_block(const LogIdentity& identity, const BlockHead& head, std
   store(block, kBlockPayloadBytes, head.payload_bytes);
   store(block, kBlockContinuedBytes, head.continued_bytes);
   store(block, kBlockZero, std::uint32_t{0});
-  store_id(block, kBlockDatabase, identity);
-  store(block, kBlockEpoch, identity.epoch);
+  store_identity(block, kInBlock, identity);
   store(block, kBlockSegment, head.segment);
   store(block, kBlockOffset, head.offset);
   store(block, kBlockBegin, head.begin);
@@ -119,7 +133,7 @@ std::uint64_t seal_block(const LogIdentity& identity, const BlockHead& head, std
 std::size_t probe_block(const LogIdentity& identity, std::uint64_t segment, std::uint64_t offset,
                         std::span<const std::byte> unit) noexcept {
   if (unit.size() < kBlockHeadBytes || load<std::uint32_t>(unit, 0) != kBlockMagic) return 0;
-  if (load_identity(unit, kBlockDatabase, kBlockEpoch) != identity) return 0;
+  if (load_identity(unit, kInBlock) != identity) return 0;
   if (load<std::uint64_t>(unit, kBlockSegment) != segment || load<std::uint64_t>(unit, kBlockOffset) != offset)
     return 0;
   return std::min(block_bytes(load<std::uint32_t>(unit, kBlockPayloadBytes)), kBlockBytesMax);

@@ -26,13 +26,16 @@ namespace dictsqlite::journal {
 /// for, at most, of the disks there are.
 inline constexpr std::size_t kUnit = 4096;
 
-/// Format of the log. Raised when an older library could not read it.
+/// Format of the log. Raised with whatever an older library could not read or would read wrongly: there are no optional
+/// parts.
 inline constexpr std::uint32_t kLogVersion = 1;
 
-/// Whose log it is, and of which of its lives. An epoch is never used twice for a database.
+/// Whose log it is, and of which of its lives. An epoch is never used twice for a database, unless an older copy of the
+/// database file is put in its place: hence a number by chance as well.
 struct LogIdentity {
   std::array<std::byte, 16> database_id{};
   std::uint64_t epoch = 0;
+  std::uint64_t life = 0;
 
   friend bool operator==(const LogIdentity&, const LogIdentity&) = default;
 };
@@ -42,6 +45,9 @@ struct SegmentHeader {
   std::uint64_t number = 0;  // in this life, from 1 on without a gap; a file that is used again gets the next one
   std::uint64_t bytes = 0;   // of the file, whole units
 };
+// A header is durable before a block of its segment is submitted, and before the next segment's header is written; the
+// file has its length before that. So a log that ends has no later header with a gap before it, but where the files of
+// what was settled wait to be used again.
 
 /// Fills a unit. `header.bytes` is a multiple of kUnit.
 void write_segment_header(const SegmentHeader& header, std::span<std::byte, kUnit> unit) noexcept;
@@ -60,7 +66,7 @@ struct BlockHead {
   std::uint32_t continued_bytes = 0;  // of them, at the front, what belongs to a record that began before
 };
 
-inline constexpr std::size_t kBlockHeadBytes = 104;
+inline constexpr std::size_t kBlockHeadBytes = 112;
 inline constexpr std::size_t kBlockBytesMax = std::size_t{16} << 20;
 
 /// Bytes of a block with such a payload, in whole units.

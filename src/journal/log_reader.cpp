@@ -19,35 +19,56 @@ struct Place {
   std::uint64_t offset = kUnit;
 };
 
+// The first record that begins in a block.
+std::uint64_t first_begun(const BlockHead& head) noexcept { return head.begin + (head.continued_bytes != 0 ? 1 : 0); }
+
 class Reading {
  public:
-  Reading(std::span<const SegmentHeader> headers, LogFiles& files, std::size_t first, std::uint64_t applied_end,
-          OnLogRecord on_record)
+  Reading(std::span<const SegmentHeader> headers, LogFiles& files, std::uint64_t applied_end, OnLogRecord on_record)
       : headers_(headers), files_(files), applied_end_(applied_end), on_record_(on_record) {
-    place_.segment = first;
     content_.end = applied_end;
   }
 
   absl::StatusOr<LogContent> run() {
-    while (true) {
+    const absl::StatusOr<bool> begins = find_beginning();
+    if (!begins.ok()) return begins.status();
+    while (*begins) {
       const absl::StatusOr<ReadBlock> block = next_block();
       if (!block.ok()) return block.status();
       if (block->found != BlockFound::kWhole) break;
       absl::Status status = take(*block);
       if (!status.ok()) return status;
     }
-    absl::Status status = look_behind_the_end();
-    if (!status.ok()) return status;
+    for (std::size_t segment = 0; segment < headers_.size(); ++segment) {
+      absl::Status status = search(segment);
+      if (!status.ok()) return status;
+    }
     return content_;
   }
 
  private:
+  // The newest segment whose first block begins with what SQLite has, or follows it at once. False if there is none.
+  absl::StatusOr<bool> find_beginning() {
+    for (std::size_t segment = headers_.size(); segment > 0; --segment) {
+      place_.segment = segment - 1;
+      const absl::StatusOr<ReadBlock> block = read_at(place_);
+      if (!block.ok()) return block.status();
+      if (block->found != BlockFound::kWhole || first_begun(block->head) > applied_end_) continue;
+      if (headers_[place_.segment].number == 1 && block->head.previous != 0) continue;
+      first_read_ = place_.segment;
+      next_sequence_ = block->head.begin;
+      return true;
+    }
+    return false;
+  }
+
   // The block that follows the last one: here, or at the beginning of the next segment, when it did not fit here.
   absl::StatusOr<ReadBlock> next_block() {
     for (const bool in_next_segment : {false, true}) {
       Place place = place_;
       if (in_next_segment) place = {place_.segment + 1, kUnit};
       if (place.segment >= headers_.size()) break;
+      if (in_next_segment && headers_[place.segment].number != headers_[place_.segment].number + 1) break;
       absl::StatusOr<ReadBlock> block = read_at(place);
       if (!block.ok()) return block.status();
       if (block->found != BlockFound::kWhole || !follows(*block)) continue;
@@ -65,28 +86,23 @@ class Reading {
 
   absl::StatusOr<ReadBlock> read_at(const Place& place) {
     const SegmentHeader& header = headers_[place.segment];
-    buffer_.resize(kUnit);
-    absl::StatusOr<std::size_t> got = files_.read(place.segment, place.offset, buffer_);
-    if (!got.ok()) return got.status();
-    const std::span<const std::byte> unit = std::span(buffer_).first(*got);
-    const std::size_t bytes = probe_block(header.identity, header.number, place.offset, unit);
-    if (bytes > unit.size()) {
-      buffer_.resize(bytes);
-      got = files_.read(place.segment, place.offset, buffer_);
+    std::size_t bytes = kUnit;
+    for (;;) {
+      if (buffer_.size() < bytes) buffer_.resize(bytes);
+      const absl::StatusOr<std::size_t> got = files_.read(place.segment, place.offset, std::span(buffer_).first(bytes));
       if (!got.ok()) return got.status();
+      const std::span<const std::byte> there = std::span(buffer_).first(*got);
+      const std::size_t wanted = probe_block(header.identity, header.number, place.offset, there);
+      if (bytes >= wanted || *got < bytes) return read_block(header.identity, header.number, place.offset, there);
+      bytes = wanted;
     }
-    return read_block(header.identity, header.number, place.offset, std::span(buffer_).first(*got));
   }
 
   absl::Status take(const ReadBlock& block) {
-    if (!previous_) {
-      if (block.head.begin > applied_end_) return missing(block.head.begin);
-      next_sequence_ = block.head.begin;
-    }
     previous_ = block.checksum;
     ++content_.blocks;
     std::span<const std::byte> payload = block.payload;
-    // What a log that was cut at its front begins with, of a record whose beginning is gone.
+    // Of a record that began in a segment before the first that is read.
     if (block.head.continued_bytes != 0 && !sink_.is_within_record()) {
       payload = payload.subspan(block.head.continued_bytes);
       if (payload.empty() && block.head.end == next_sequence_) {
@@ -112,33 +128,46 @@ class Reading {
     return absl::OkStatus();
   }
 
-  absl::Status look_behind_the_end() {
-    for (std::size_t segment = place_.segment; segment < headers_.size(); ++segment) {
-      std::uint64_t offset = segment == place_.segment ? place_.offset : kUnit;
-      for (;;) {
-        buffer_.resize(kSearchBytes);
-        const absl::StatusOr<std::size_t> got = files_.read(segment, offset, buffer_);
-        if (!got.ok()) return got.status();
-        for (std::size_t at = 0; at + kUnit <= *got; at += kUnit) {
-          absl::Status status = look_at(segment, offset + at, std::span(buffer_).subspan(at, *got - at));
-          if (!status.ok()) return status;
-        }
-        if (*got < kSearchBytes) break;
-        offset += kSearchBytes;
+  // Everything that was not read, for blocks that speak of more.
+  absl::Status search(std::size_t segment) {
+    const bool was_read = first_read_ && *first_read_ <= segment && segment <= place_.segment;
+    std::uint64_t offset = kUnit;
+    if (was_read) offset = segment == place_.segment ? place_.offset : headers_[segment].bytes;
+    const SegmentHeader& header = headers_[segment];
+    if (buffer_.size() < kSearchBytes) buffer_.resize(kSearchBytes);
+    while (offset < header.bytes) {
+      const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kSearchBytes, header.bytes - offset));
+      const absl::StatusOr<std::size_t> got = files_.read(segment, offset, std::span(buffer_).first(wanted));
+      if (!got.ok()) return got.status();
+      if (*got < wanted) {
+        return absl::DataLossError("the log is damaged: a segment is shorter than its header says");
       }
+      for (std::size_t at = 0; at < *got; at += kUnit) {
+        // The head is enough.
+        const ReadBlock block =
+            read_block(header.identity, header.number, offset + at, std::span(buffer_).subspan(at, kUnit));
+        const bool speaks = block.found == BlockFound::kWhole || block.found == BlockFound::kTorn;
+        if (!speaks) continue;
+        if (block.head.durable_end > content_.end) return missing(block.head.durable_end);
+        const bool is_first = offset + at == kUnit;
+        if (is_first && lacks_predecessor(segment) && first_begun(block.head) > content_.end) {
+          return missing(first_begun(block.head));
+        }
+      }
+      offset += *got;
     }
     return absl::OkStatus();
   }
-  absl::Status look_at(std::size_t segment, std::uint64_t offset, std::span<const std::byte> bytes) const {
-    const SegmentHeader& header = headers_[segment];
-    const ReadBlock block = read_block(header.identity, header.number, offset, bytes);
-    const bool tells = block.found == BlockFound::kWhole || block.found == BlockFound::kTorn;
-    return tells && block.head.durable_end > content_.end ? missing(block.head.durable_end) : absl::OkStatus();
+
+  // The segment before it was there when it was begun. It is used again only when all of it is settled.
+  [[nodiscard]] bool lacks_predecessor(std::size_t segment) const noexcept {
+    return headers_[segment].number != 1 &&
+           (segment == 0 || headers_[segment - 1].number + 1 != headers_[segment].number);
   }
 
-  [[nodiscard]] absl::Status missing(std::uint64_t durable_end) const {
+  [[nodiscard]] absl::Status missing(std::uint64_t end) const {
     return absl::DataLossError(absl::StrCat("the log is damaged: it ends before write ", content_.end,
-                                            ", and writes up to ", durable_end - 1, " had been durable"));
+                                            ", and there were writes up to ", end - 1));
   }
   [[nodiscard]] static absl::Status contradiction() {
     return absl::DataLossError("the log has a block whose records are not those it names");
@@ -150,7 +179,8 @@ class Reading {
   const OnLogRecord on_record_;
 
   Place place_;                            // behind the last block
-  std::optional<std::uint64_t> previous_;  // its checksum; none before the first
+  std::optional<std::size_t> first_read_;  // the segment in which reading began
+  std::optional<std::uint64_t> previous_;  // the last block's checksum; none before the first
   std::uint64_t next_sequence_ = 0;        // of the record that goes on, or begins, with the next byte
   bool within_record_ = false;             // goes on
   RecordSink sink_;
@@ -162,9 +192,7 @@ class Reading {
 
 absl::StatusOr<LogContent> read_log(std::span<const SegmentHeader> headers, LogFiles& files, std::uint64_t applied_end,
                                     OnLogRecord on_record) {
-  std::size_t first = headers.empty() ? 0 : headers.size() - 1;
-  while (first > 0 && headers[first - 1].number + 1 == headers[first].number) --first;
-  return Reading(headers, files, first, applied_end, on_record).run();
+  return Reading(headers, files, applied_end, on_record).run();
 }
 
 }  // namespace dictsqlite::journal

@@ -112,12 +112,15 @@ void RecordSource::begin(std::span<const LogRow> rows, As as) {
   }
   for (const LogRow& row : rows) add_row(row);
   const auto head_bytes = static_cast<std::size_t>(put_varint(heads_.data(), bytes_) - heads_.data());
+  DICTSQLITE_ASSERT(bytes_ <= kRecordBytesMax, "limits of keys, values and batches are checked before");
   pieces_.front() = std::span(heads_).first(head_bytes);
   bytes_ += head_bytes;
 }
 
 void RecordSource::add_row(const LogRow& row) {
-  DICTSQLITE_DCHECK(row.expires_at >= 0, "no negative expiry exists");
+  DICTSQLITE_ASSERT(!row.key.empty() && row.expires_at >= 0, "no such row could be read again");
+  DICTSQLITE_ASSERT(row.kind == RowKind::kSet || (row.value.empty() && row.expires_at == 0),
+                    "an erase has a key alone");
   std::byte head[kRowHeadMax];
   std::byte* end = head;
   *end++ = static_cast<std::byte>(row.kind);
@@ -173,6 +176,7 @@ absl::Status RecordSink::take_records(std::span<const std::byte>& bytes, OnRecor
     std::span<const std::byte> after = bytes;
     const std::optional<std::uint64_t> body_bytes = take_varint(after);
     if (!body_bytes) return bytes.size() < kVarintBytesMax ? absl::OkStatus() : malformed();
+    if (*body_bytes > kRecordBytesMax) return malformed();
     if (*body_bytes > after.size()) return absl::OkStatus();
     if (!take_rows(after.first(static_cast<std::size_t>(*body_bytes)), rows_)) return malformed();
     bytes = after.subspan(static_cast<std::size_t>(*body_bytes));

@@ -22,6 +22,9 @@
 
 namespace dictsqlite::journal {
 
+/// Longest record: twice the largest batch that Options allow.
+inline constexpr std::uint64_t kRecordBytesMax = std::uint64_t{16} << 30;
+
 /// What a row of a record does. The values are those in the file.
 enum class RowKind : std::uint8_t { kSet = 1, kErase = 2 };
 
@@ -38,8 +41,9 @@ struct LogRow {
 /// not copied before that: what the rows point to must live until the last portion.
 class RecordSource {
  public:
-  /// Begins with a record. `rows` is one row, or those of a batch (at least one, all in one record).
   enum class As : std::uint8_t { kSingle, kBatch };
+  /// Begins with a record. `rows` is one row, or those of a batch (at least one, all in one record). Keys are not
+  /// empty, expiries not negative.
   void begin(std::span<const LogRow> rows, As as);
 
   /// The next bytes of the record, as many as fit. Returns how many were written; less than `to` only at its end.
@@ -58,7 +62,8 @@ class RecordSource {
   std::size_t bytes_ = 0;
 };
 
-/// Puts records together again from the payloads of blocks. Never holds more than what it was fed.
+/// Puts records together again from the payloads of blocks. Holds what it was fed of an unfinished record, up to three
+/// times while it grows, and a view of some 50 bytes for each row of a batch.
 class RecordSink {
  public:
   /// Called with the rows of each record that is whole, in order; they are valid during the call. A single write is one

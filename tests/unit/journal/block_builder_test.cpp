@@ -65,7 +65,15 @@ TEST_F(BlockBuilderTest, ARecordThatJustFitsDoesNotGoOn) {
   ASSERT_EQ(record.bytes(), kRoom);
   EXPECT_TRUE(builder_.add(record));
   EXPECT_TRUE(builder_.is_full());
+  RecordSource& next = record_of(50);
+  EXPECT_FALSE(builder_.add(next)) << "there is no room";
   EXPECT_EQ(seal().head.end, 11U);
+  builder_.begin(memory_);
+  EXPECT_TRUE(builder_.add(next));
+  const ReadBlock block = seal();
+  EXPECT_EQ(block.head.continued_bytes, 0U) << "none of it was in the block before";
+  EXPECT_EQ(block.head.begin, 11U);
+  EXPECT_EQ(block.head.end, 12U);
 }
 
 TEST_F(BlockBuilderTest, ALongRecordGoesOnInTheNextBlocks) {

@@ -5,6 +5,7 @@
 #include "journal/log_format.hpp"
 
 #include "journal/bytes.hpp"
+#include "journal/checksum.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,9 +22,11 @@ LogIdentity identity() {
   LogIdentity result;
   for (std::size_t i = 0; i < result.database_id.size(); ++i) result.database_id[i] = static_cast<std::byte>(i * 7 + 1);
   result.epoch = 0x1122334455667788;
+  result.life = 0x99aabbccddeeff00;
   return result;
 }
 
+constexpr std::uint64_t kChecksumOfZeros = 10653106456947493306U;
 constexpr std::uint64_t kSegment = 5;
 constexpr std::uint64_t kOffset = 3 * kUnit;
 
@@ -58,7 +61,7 @@ TEST(SegmentHeader, ComesBackAsItWasWritten) {
 TEST(SegmentHeader, EachByteOfItCounts) {
   Unit unit;
   write_segment_header({identity(), kSegment, 64 * kUnit}, unit);
-  for (std::size_t at = 0; at < 72; ++at) {
+  for (std::size_t at = 0; at < 80; ++at) {
     Unit changed = unit;
     changed[at] ^= std::byte{0x10};
     const absl::StatusCode code = read_segment_header(changed).status().code();
@@ -76,6 +79,17 @@ TEST(SegmentHeader, OneThatContradictsItselfIsDamaged) {
   Unit unit;
   write_segment_header({identity(), 0, 64 * kUnit}, unit);
   EXPECT_EQ(read_segment_header(unit).status().code(), absl::StatusCode::kDataLoss) << "number 0";
+  write_segment_header({identity(), 1, kUnit}, unit);
+  EXPECT_EQ(read_segment_header(unit).status().code(), absl::StatusCode::kDataLoss) << "no room for a block";
+  const auto change = [&](std::size_t at, std::uint32_t value) {
+    write_segment_header({identity(), 1, 64 * kUnit}, unit);
+    store(std::span<std::byte>(unit), at, value);
+    store(std::span<std::byte>(unit), 72, checksum(std::span(unit).first(72)));
+    return read_segment_header(unit).status().code();
+  };
+  EXPECT_EQ(change(16, 0), absl::StatusCode::kDataLoss) << "version 0";
+  EXPECT_EQ(change(20, 8192), absl::StatusCode::kUnimplemented) << "other units";
+  EXPECT_EQ(change(64, 64 * kUnit + 512), absl::StatusCode::kDataLoss) << "half a unit";
   EXPECT_EQ(read_segment_header(Unit{}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -125,6 +139,9 @@ TEST(Block, OneThatBelongsElsewhereIsNone) {
   other = identity();
   --other.epoch;
   EXPECT_EQ(read_block(other, kSegment, kOffset, block).found, BlockFound::kNone);
+  other = identity();
+  ++other.life;
+  EXPECT_EQ(read_block(other, kSegment, kOffset, block).found, BlockFound::kNone);
   EXPECT_EQ(read_block(identity(), kSegment - 1, kOffset, block).found, BlockFound::kNone);
   EXPECT_EQ(read_block(identity(), kSegment, kOffset + kUnit, block).found, BlockFound::kNone);
   EXPECT_EQ(probe_block(identity(), kSegment, kOffset + kUnit, block), 0U);
@@ -152,6 +169,28 @@ TEST(Block, NoLengthIsBelieved) {
   store(block, 4, ~std::uint32_t{0});
   EXPECT_EQ(probe_block(identity(), kSegment, kOffset, block), kBlockBytesMax);
   EXPECT_EQ(read(block).found, BlockFound::kDamaged);
+}
+
+TEST(Block, AHeadThatContradictsItselfIsDamaged) {
+  const auto change = [](std::size_t at, auto value) {
+    std::vector<std::byte> block = block_of("payload");
+    store(std::span(block), at, value);
+    store(std::span(block), 104, checksum(std::span(block).first(104)));
+    return read(block).found;
+  };
+  EXPECT_EQ(change(8, std::uint32_t{7}), BlockFound::kWhole) << "all of it goes on";
+  EXPECT_EQ(change(8, std::uint32_t{8}), BlockFound::kDamaged) << "more than all of it";
+  EXPECT_EQ(change(12, std::uint32_t{1}), BlockFound::kDamaged) << "something where nothing is";
+  EXPECT_EQ(change(64, std::uint64_t{165}), BlockFound::kDamaged) << "begins behind its end";
+  EXPECT_EQ(change(4, std::uint32_t{kBlockBytesMax}), BlockFound::kDamaged) << "too large";
+  EXPECT_EQ(change(4, std::uint32_t{kUnit}), BlockFound::kTorn) << "larger than what is there";
+}
+
+// Of version 1 for ever.
+TEST(Checksum, HasTheValuesOfXxh3) {
+  EXPECT_EQ(checksum({}), 0x2d06800538d394c2U);
+  const std::vector<std::byte> zeros(4096);
+  EXPECT_EQ(checksum(zeros), kChecksumOfZeros);
 }
 
 }  // namespace

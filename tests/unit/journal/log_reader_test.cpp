@@ -30,6 +30,7 @@ class Log : public LogFiles {
     std::uint64_t offset;
     std::size_t bytes;
     std::uint64_t end;
+    bool goes_on;  // begins with the rest of a record
   };
 
   explicit Log(std::size_t segment_units, std::size_t block_units = 2)
@@ -48,7 +49,6 @@ class Log : public LogFiles {
       source_.begin(std::span(&row, 1), RecordSource::As::kSingle);
       while (!builder_.add(source_)) finish_block(in_flight);
       ++sequence_;
-      if (builder_.is_full()) finish_block(in_flight);
     }
     if (!builder_.is_empty()) finish_block(in_flight);
   }
@@ -96,7 +96,8 @@ class Log : public LogFiles {
     const std::uint64_t durable_end = blocks.size() < in_flight ? kFirst : blocks[blocks.size() - in_flight].end;
     const std::span<const std::byte> block = builder_.seal(identity_, {headers.size(), at_, durable_end});
     std::memcpy(segments.back().data() + at_, block.data(), block.size());
-    blocks.push_back({segments.size() - 1, at_, block.size(), builder_.end()});
+    const BlockHead head = read_block(identity_, headers.size(), at_, block).head;
+    blocks.push_back({segments.size() - 1, at_, block.size(), builder_.end(), head.continued_bytes != 0});
     at_ += block.size();
     builder_.begin(memory_);
   }
@@ -151,12 +152,15 @@ TEST(LogReader, GoesOnFromWhereverItsFrontWasCut) {
     // What was settled ends somewhere in what is left: at the earliest behind the record that the cut went through.
     const auto last_gone = std::find_if(whole.blocks.rbegin(), whole.blocks.rend(),
                                         [&](const Log::Written& block) { return block.segment < cut; });
-    const absl::StatusOr<LogContent> content = log.recover(last_gone->end + 1);
+    const auto first_left = std::find_if(whole.blocks.begin(), whole.blocks.end(),
+                                         [&](const Log::Written& block) { return block.segment == cut; });
+    const std::uint64_t needed = last_gone->end + (first_left->goes_on ? 1 : 0);
+    const absl::StatusOr<LogContent> content = log.recover(needed);
     ASSERT_EQ(content.status(), absl::OkStatus()) << cut;
     EXPECT_EQ(content->end, kFirst + 60);
     // Earlier would be a hole.
-    EXPECT_EQ(log.recover(last_gone->end - 1).status().code(), absl::StatusCode::kDataLoss) << cut;
-    EXPECT_EQ(log.recovered_end, last_gone->end - 1) << "nothing is given";
+    EXPECT_EQ(log.recover(needed - 1).status().code(), absl::StatusCode::kDataLoss) << cut;
+    EXPECT_EQ(log.recovered_end, needed - 1) << "nothing is given";
   }
 }
 
@@ -200,6 +204,62 @@ TEST(LogReader, EndsAtTheFirstBlockThatIsNotWhole) {
       }
     }
   }
+}
+
+// None of it had been acknowledged: whatever is missing, it is no damage.
+TEST(LogReader, ALogThatWasAllInFlightMayLackAnything) {
+  for (const std::size_t bytes_max : {3'000u, 30'000u}) {
+    Log whole(4);
+    whole.write(sizes(30, bytes_max, bytes_max), 1'000);
+    for (std::size_t missing = 0; missing < whole.blocks.size(); ++missing) {
+      Log log = whole;
+      const std::span<std::byte> bytes = log.bytes_of(whole.blocks[missing]);
+      std::fill(bytes.begin(), bytes.end(), std::byte{0});
+      const absl::StatusOr<LogContent> content = log.recover();
+      ASSERT_EQ(content.status(), absl::OkStatus()) << missing;
+      EXPECT_EQ(content->end, missing == 0 ? kFirst : whole.blocks[missing - 1].end) << missing;
+      EXPECT_EQ(log.recovered_end, content->end);
+    }
+  }
+}
+
+TEST(LogReader, AGapBeforeASegmentWithoutBlocksLosesNothing) {
+  Log log(4);
+  log.write(sizes(60, 4'000, 11));
+  const std::uint64_t number = log.headers.back().number + 2;
+  log.headers.push_back({log.headers.back().identity, number, log.headers.back().bytes});
+  log.segments.emplace_back(4 * kUnit);
+  const absl::StatusOr<LogContent> content = log.recover();
+  ASSERT_EQ(content.status(), absl::OkStatus());
+  EXPECT_EQ(content->end, kFirst + 60);
+}
+
+// The file of the first segment was about to become the next one: a block is in it, its header is not, nor is the block
+// before.
+TEST(LogReader, ABlockInAFileThatStillHasItsOldHeaderIsNothing) {
+  Log log(6);
+  log.write(sizes(60, 4'000, 12));
+  ASSERT_GT(log.segments.size(), 3U);
+  Log next(6);
+  next.write(sizes(10, 4'000, 13), 1'000);
+  const Log::Written& block = next.blocks[1];
+  const std::span<std::byte> bytes = next.bytes_of(block);
+  std::copy(bytes.begin(), bytes.end(), log.segments[0].begin() + static_cast<std::ptrdiff_t>(block.offset));
+  std::uint64_t end_of_second = 0;
+  for (const Log::Written& written : log.blocks) {
+    if (written.segment == 1) end_of_second = written.end;
+  }
+  const absl::StatusOr<LogContent> content = log.recover(end_of_second + 1);
+  ASSERT_EQ(content.status(), absl::OkStatus());
+  EXPECT_EQ(content->end, kFirst + 60);
+}
+
+TEST(LogReader, ASegmentThatWasCutShortIsDamaged) {
+  Log log(8);
+  log.write(sizes(20, 4'000, 14));
+  log.segments.back().resize(log.segments.back().size() - kUnit);
+  EXPECT_EQ(log.recover().status(),
+            absl::DataLossError("the log is damaged: a segment is shorter than its header says"));
 }
 
 TEST(LogReader, AMissingSegmentIsDamageIfItWasAcknowledged) {
