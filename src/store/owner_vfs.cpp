@@ -100,14 +100,9 @@ struct OwnerVfs::Methods {
     File& file = File::of(base);
     if (!file.guarded()) return file.io().xTruncate(file.below(), size);
     if (file.owner->guard_.failed()) return SQLITE_IOERR_TRUNCATE;
+    if (file.role == Role::kDatabase) return SQLITE_OK;  // it only ever grows, by being written
     int code = flush(file);
     if (code != SQLITE_OK) return code;
-    if (file.role == Role::kDatabase) {
-      sqlite3_int64 present = 0;
-      code = file.io().xFileSize(file.below(), &present);
-      if (code != SQLITE_OK) file.fail("look at the size", code);
-      if (code != SQLITE_OK || size < present) return code;
-    }
     code = file.io().xTruncate(file.below(), size);
     if (code != SQLITE_OK) file.fail("truncation", code);
     return code;
