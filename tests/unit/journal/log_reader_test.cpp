@@ -54,14 +54,14 @@ class Log : public LogFiles {
   }
 
   absl::StatusOr<std::size_t> read(std::size_t segment, std::uint64_t offset, std::span<std::byte> to) override {
-    if (failing_) return absl::InternalError("cannot read");
+    if (reads_until_failure_-- == 0) return absl::InternalError("cannot read");
     const std::vector<std::byte>& file = segments[segment];
     if (offset >= file.size()) return std::size_t{0};
     const std::size_t count = std::min<std::size_t>(to.size(), file.size() - offset);
     std::memcpy(to.data(), file.data() + offset, count);
     return count;
   }
-  void fail_reading() { failing_ = true; }
+  void fail_reading_after(int reads) { reads_until_failure_ = reads; }
 
   // What recovery gets from it: the sequences, each once and in order from `applied_end` on.
   absl::StatusOr<LogContent> recover(std::uint64_t applied_end = kFirst) {
@@ -73,6 +73,22 @@ class Log : public LogFiles {
       EXPECT_TRUE(std::all_of(rows[0].value.begin(), rows[0].value.end(), [&](char c) { return c == expected; }));
       return answer;
     });
+  }
+
+  // Writes a block anew with another head or payload, whole.
+  template <class Change>
+  void reseal(const Written& block, Change change) {
+    const std::span<std::byte> bytes = bytes_of(block);
+    BlockHead head = read_block(identity_, headers[block.segment].number, block.offset, bytes).head;
+    change(head, bytes.subspan(kBlockHeadBytes, head.payload_bytes));
+    seal_block(identity_, head, bytes);
+  }
+  [[nodiscard]] std::uint64_t end_of(std::size_t segment) const {
+    std::uint64_t end = 0;
+    for (const Written& block : blocks) {
+      if (block.segment == segment) end = block.end;
+    }
+    return end;
   }
 
   std::span<std::byte> bytes_of(const Written& block) {
@@ -109,7 +125,7 @@ class Log : public LogFiles {
   RecordSource source_;
   std::uint64_t sequence_ = kFirst;
   std::uint64_t at_ = 0;
-  bool failing_ = false;
+  int reads_until_failure_ = -1;
 };
 
 std::vector<std::size_t> sizes(std::size_t count, std::size_t bytes_max, std::uint64_t seed) {
@@ -245,10 +261,7 @@ TEST(LogReader, ABlockInAFileThatStillHasItsOldHeaderIsNothing) {
   const Log::Written& block = next.blocks[1];
   const std::span<std::byte> bytes = next.bytes_of(block);
   std::copy(bytes.begin(), bytes.end(), log.segments[0].begin() + static_cast<std::ptrdiff_t>(block.offset));
-  std::uint64_t end_of_second = 0;
-  for (const Log::Written& written : log.blocks) {
-    if (written.segment == 1) end_of_second = written.end;
-  }
+  const std::uint64_t end_of_second = log.end_of(1);
   const absl::StatusOr<LogContent> content = log.recover(end_of_second + 1);
   ASSERT_EQ(content.status(), absl::OkStatus());
   EXPECT_EQ(content->end, kFirst + 60);
@@ -281,10 +294,7 @@ TEST(LogReader, ASegmentThatIsNoLongerNeededMayBeThereStill) {
   Log whole(4);
   whole.write(sizes(60, 4'000, 10));
   ASSERT_GT(whole.segments.size(), 5U);
-  std::uint64_t end_of_second = 0;
-  for (const Log::Written& block : whole.blocks) {
-    if (block.segment == 1) end_of_second = block.end;
-  }
+  const std::uint64_t end_of_second = whole.end_of(1);
   Log log = whole;
   log.segments.erase(log.segments.begin() + 1);
   log.headers.erase(log.headers.begin() + 1);
@@ -332,8 +342,27 @@ TEST(LogReader, ErrorsComeThrough) {
   log.answer = absl::ResourceExhaustedError("no memory");
   EXPECT_EQ(log.recover().status(), absl::ResourceExhaustedError("no memory"));
   EXPECT_EQ(log.recovered_end, kFirst + 1) << "and no more is given";
-  log.fail_reading();
-  EXPECT_EQ(log.recover().status(), absl::InternalError("cannot read"));
+  log.answer = absl::OkStatus();
+  int reads = 0;
+  for (absl::Status status = absl::InternalError("cannot read"); !status.ok(); ++reads) {
+    log.fail_reading_after(reads);
+    status = log.recover().status();
+    EXPECT_TRUE(status.ok() || status == absl::InternalError("cannot read")) << status;
+    ASSERT_LT(reads, 1'000);
+  }
+  EXPECT_GT(reads, static_cast<int>(log.blocks.size())) << "each of them failed in turn";
+}
+
+TEST(LogReader, ABlockThatIsWholeAndWrongIsDamage) {
+  Log whole(7);
+  whole.write(sizes(20, 2'000, 15));
+  Log other = whole;
+  other.reseal(other.blocks[0], [](BlockHead& head, std::span<std::byte> /*payload*/) { ++head.end; });
+  EXPECT_EQ(other.recover().status(), absl::DataLossError("the log has a block whose records are not those it names"));
+  Log log = whole;
+  log.reseal(log.blocks[0], [](BlockHead& /*head*/, std::span<std::byte> payload) { payload[0] = std::byte{0}; });
+  EXPECT_EQ(log.recover().status(), absl::DataLossError("the log has a record that is none"));
+  EXPECT_EQ(log.recovered_end, kFirst);
 }
 
 TEST(LogReader, BytesOfChanceAreSurvived) {
