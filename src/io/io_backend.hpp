@@ -44,9 +44,18 @@ class IoBackend {
   /// concurrent ones after a write-back error only one is told of it.
   virtual void submit_data_sync(int fd, std::uint64_t tag) noexcept = 0;
 
+  /// Starts fsync(fd): of a directory, for the sake of the names in it, which a data sync may leave out. Completion: 0
+  /// or -errno.
+  virtual void submit_full_sync(int fd, std::uint64_t tag) noexcept = 0;
+
   /// Starts pwrite(fd, bytes, offset). Completion: bytes written (perhaps fewer than asked) or -errno.
   virtual void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                             std::uint64_t tag) noexcept = 0;
+
+  /// The same, and what was written survives power loss when it completes (RWF_DSYNC). Of a file that bypasses the page
+  /// cache any number may be in flight: each is told of its own errors. Of another, one: it syncs.
+  virtual void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                                    std::uint64_t tag) noexcept = 0;
 
   /// Sleeps until a request completes, wake() is called, or `deadline` (on the steady clock) passes; wake()
   /// calls made since the last wait() count and are consumed. Does not sleep if a completion is waiting.

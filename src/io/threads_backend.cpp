@@ -4,6 +4,7 @@
 #include "io/kernel_error.hpp"
 #include "io/request_limits.hpp"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,6 +90,15 @@ void ThreadsBackend::submit_write(int fd, std::span<const std::byte> bytes, std:
   submit({.operation = Operation::kWrite, .fd = fd, .bytes = bytes, .offset = offset, .tag = tag});
 }
 
+void ThreadsBackend::submit_full_sync(int fd, std::uint64_t tag) noexcept {
+  submit({.operation = Operation::kFullSync, .fd = fd, .bytes = {}, .offset = 0, .tag = tag});
+}
+
+void ThreadsBackend::submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                                          std::uint64_t tag) noexcept {
+  submit({.operation = Operation::kDurableWrite, .fd = fd, .bytes = bytes, .offset = offset, .tag = tag});
+}
+
 void ThreadsBackend::submit(const Request& request) noexcept {
   DICTSQLITE_ASSERT(worker_runs_, "a backend without files takes no requests");
   DICTSQLITE_ASSERT(in_flight_ < kRequestsMax, "the caller bounds its requests in flight");
@@ -156,13 +166,13 @@ void ThreadsBackend::run_worker() noexcept {
 }
 
 std::int64_t ThreadsBackend::carry_out(const Request& request) noexcept {
-  if (request.operation == Operation::kDataSync) {
-    // Never retried, not even after EINTR: a second sync may say OK for what the first one lost.
-    return fdatasync(request.fd) == 0 ? 0 : -errno;
-  }
+  // Never retried, not even after EINTR: a second sync may say OK for what the first one lost.
+  if (request.operation == Operation::kDataSync) return fdatasync(request.fd) == 0 ? 0 : -errno;
+  if (request.operation == Operation::kFullSync) return fsync(request.fd) == 0 ? 0 : -errno;
+  const iovec part{.iov_base = const_cast<std::byte*>(request.bytes.data()), .iov_len = request.bytes.size()};
+  const int flags = request.operation == Operation::kDurableWrite ? RWF_DSYNC : 0;
   for (int attempt = 1;; ++attempt) {
-    const ssize_t written =
-        pwrite(request.fd, request.bytes.data(), request.bytes.size(), static_cast<off_t>(request.offset));
+    const ssize_t written = pwritev2(request.fd, &part, 1, static_cast<off_t>(request.offset), flags);
     if (written >= 0) {
       return written;
     }

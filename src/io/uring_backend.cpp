@@ -152,6 +152,16 @@ void UringBackend::submit_write(int fd, std::span<const std::byte> bytes, std::u
   submit({.operation = Operation::kWrite, .fd = fd, .bytes = bytes, .offset = offset, .tag = tag, .attempts = 0});
 }
 
+void UringBackend::submit_full_sync(int fd, std::uint64_t tag) noexcept {
+  submit({.operation = Operation::kFullSync, .fd = fd, .bytes = {}, .offset = 0, .tag = tag, .attempts = 0});
+}
+
+void UringBackend::submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                                        std::uint64_t tag) noexcept {
+  submit(
+      {.operation = Operation::kDurableWrite, .fd = fd, .bytes = bytes, .offset = offset, .tag = tag, .attempts = 0});
+}
+
 // Enters the kernel at once: the request is to run while the caller works, not when it next waits.
 void UringBackend::submit(const Request& request) noexcept {
   DICTSQLITE_ASSERT(free_slots_ != 0, "the caller bounds its requests in flight");
@@ -168,11 +178,12 @@ void UringBackend::queue_request(Slot slot) noexcept {
   DICTSQLITE_ASSERT(entry != nullptr, "the submission queue has room for every slot");
   Request& request = requests_[slot];
   ++request.attempts;
-  if (request.operation == Operation::kDataSync) {
-    io_uring_prep_fsync(entry, request.fd, IORING_FSYNC_DATASYNC);
+  if (is_sync(request.operation)) {
+    io_uring_prep_fsync(entry, request.fd, request.operation == Operation::kDataSync ? IORING_FSYNC_DATASYNC : 0);
   } else {
     const auto bytes = static_cast<unsigned>(std::min(request.bytes.size(), kWriteBytesMax));
     io_uring_prep_write(entry, request.fd, request.bytes.data(), bytes, request.offset);
+    if (request.operation == Operation::kDurableWrite) entry->rw_flags = RWF_DSYNC;
   }
   io_uring_sqe_set_data64(entry, slot);
 }
@@ -270,8 +281,7 @@ std::size_t UringBackend::reap(std::span<IoCompletion> out) noexcept {
 // second one may say OK for what the first one lost.
 bool UringBackend::retries(Slot slot, int result) noexcept {
   const Request& request = requests_[slot];
-  return request.operation == Operation::kWrite && (result == -EINTR || result == -EAGAIN) &&
-         request.attempts < kWriteAttemptsMax;
+  return !is_sync(request.operation) && (result == -EINTR || result == -EAGAIN) && request.attempts < kWriteAttemptsMax;
 }
 
 }  // namespace dictsqlite::io

@@ -38,15 +38,21 @@ class UringBackend final : public IoBackend {
 
   void finish() noexcept override;
   void submit_data_sync(int fd, std::uint64_t tag) noexcept override;
+  void submit_full_sync(int fd, std::uint64_t tag) noexcept override;
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override;
+  void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                            std::uint64_t tag) noexcept override;
   std::size_t wait(base::Instant deadline, std::span<IoCompletion> out) noexcept override;
   std::size_t poll(std::span<IoCompletion> out) noexcept override;
   void wake() noexcept override;
   [[nodiscard]] std::string_view name() const noexcept override { return "uring"; }
 
  private:
-  enum class Operation { kDataSync, kWrite };
+  enum class Operation : std::uint8_t { kDataSync, kFullSync, kWrite, kDurableWrite };
+  [[nodiscard]] static constexpr bool is_sync(Operation operation) noexcept {
+    return operation == Operation::kDataSync || operation == Operation::kFullSync;
+  }
   struct Request {
     Operation operation;
     int fd;

@@ -44,6 +44,34 @@ TEST_F(DoorbellTest, WakesOnce) {
   EXPECT_EQ(wakes_, 2) << "until it parks again";
 }
 
+TEST_F(DoorbellTest, WhoWaitsForATicketWakesAConsumerWhateverThatWaitsFor) {
+  doorbell_.waits_for(7);
+  EXPECT_EQ(wakes_, 0) << "awake";
+  doorbell_.park(9);
+  doorbell_.waits_for(7);
+  EXPECT_EQ(wakes_, 1);
+  doorbell_.waits_for(7);
+  EXPECT_EQ(wakes_, 1) << "once";
+  doorbell_.park(Doorbell::kNoTicket);
+  doorbell_.waits_for(7);
+  EXPECT_EQ(wakes_, 2);
+}
+
+TEST_F(DoorbellTest, WhoWaitsForATicketThatIsHeldBackWakesNobody) {
+  doorbell_.park_holding(9);
+  doorbell_.waits_for(8);
+  doorbell_.published(8);
+  EXPECT_EQ(wakes_, 0);
+  doorbell_.waits_for(9);
+  EXPECT_EQ(wakes_, 1);
+  doorbell_.park_holding(9);
+  doorbell_.published(9);
+  EXPECT_EQ(wakes_, 2);
+  doorbell_.park_holding(9);
+  doorbell_.ring();
+  EXPECT_EQ(wakes_, 3);
+}
+
 TEST_F(DoorbellTest, WithoutATicketOnlyARingWakes) {
   doorbell_.park(Doorbell::kNoTicket);
   doorbell_.published(1'000'000);

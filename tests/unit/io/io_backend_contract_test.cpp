@@ -1,8 +1,10 @@
 // Goal: everything that io_backend.hpp promises, for every implementation and every way to set it up. Method: the same
 // tests over each. No sleep decides a race: a lost wake-up shows as a wait() that only its safety deadline ends.
+#include "io/file_access.hpp"
 #include "io/io_backend.hpp"
 #include "io/request_limits.hpp"
 #include "io/threads_backend.hpp"
+#include "support/temporary_directory.hpp"
 #include "unit/io/scratch.hpp"
 #if DICTSQLITE_HAVE_URING
 #include "io/uring_backend.hpp"
@@ -276,6 +278,55 @@ TEST_P(IoBackendContract, SyncsAFile) {
   const UnnamedFile file;
   EXPECT_EQ(result_of_write(file.fd(), "durable", 0), 7);
   EXPECT_EQ(result_of_sync(file.fd()), 0);
+}
+
+TEST_P(IoBackendContract, SyncsADirectoryInFull) {
+  const int directory = open(testing::TempDir().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  backend_->submit_full_sync(directory, 1);
+  EXPECT_EQ(collect(1).at(1), 0);
+  close(directory);
+  backend_->submit_full_sync(-1, 1);
+  EXPECT_EQ(collect(1).at(1), -EBADF);
+}
+
+TEST_P(IoBackendContract, WritesDurablyWhereTheBytesBelong) {
+  const UnnamedFile file;
+  const std::string text = "durable";
+  backend_->submit_durable_write(file.fd(), bytes_of(text), 3, 1);
+  EXPECT_EQ(collect(1).at(1), 7);
+  EXPECT_EQ(file.read(100, 3), "durable");
+  backend_->submit_durable_write(-1, bytes_of(text), 0, 1);
+  EXPECT_EQ(collect(1).at(1), -EBADF);
+}
+
+TEST_P(IoBackendContract, SeveralDurableWritesFlyPastThePageCache) {
+  const testing_support::TemporaryDirectory directory;
+  const std::unique_ptr<FileAccess> files = make_kernel_files();
+  absl::StatusOr<int> fd = files->create_file(directory.file("direct"), FileCaching::kDirect);
+  // Where there is no direct I/O, one at a time.
+  const bool is_direct = !absl::IsUnimplemented(fd.status());
+  if (!is_direct) fd = files->create_file(directory.file("direct"), FileCaching::kCached);
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  constexpr std::size_t kUnit = 4096;
+  alignas(kUnit) static std::array<std::byte, 8 * kUnit> memory;
+  for (std::size_t unit = 0; unit < 8; ++unit) {
+    const std::span<std::byte> bytes = std::span(memory).subspan(unit * kUnit, kUnit);
+    std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>('a' + unit));
+    backend_->submit_durable_write(*fd, bytes, unit * kUnit, unit);
+    if (!is_direct) {
+      EXPECT_EQ(collect(1).at(unit), static_cast<std::int64_t>(kUnit));
+    }
+  }
+  if (is_direct) {
+    for (const auto& [tag, result] : collect(8)) EXPECT_EQ(result, static_cast<std::int64_t>(kUnit)) << tag;
+  }
+  std::array<std::byte, 8 * kUnit> read{};
+  const absl::StatusOr<int> reader = files->open_file(directory.file("direct"));
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(*files->read(*reader, 0, read), read.size());
+  EXPECT_TRUE(read == memory);
+  files->close_file(*reader);
+  files->close_file(*fd);
 }
 
 TEST_P(IoBackendContract, HandsBackEveryTagUnchanged) {

@@ -30,6 +30,11 @@ class ScriptedBackend final : public IoBackend {
     ++syncs;
     pending_ = {.tag = tag + tag_shift, .result = sync_result ? *sync_result : fdatasync(fd)};
   }
+  void submit_full_sync(int fd, std::uint64_t tag) noexcept override { submit_data_sync(fd, tag); }
+  void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                            std::uint64_t tag) noexcept override {
+    submit_write(fd, bytes, offset, tag);
+  }
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override {
     const std::int64_t result =

@@ -1,6 +1,6 @@
-#include "store/file_access.hpp"
+#include "io/file_access.hpp"
 
-#include "store/sqlite_error.hpp"
+#include "io/errno_status.hpp"
 
 #include <absl/strings/str_cat.h>
 
@@ -11,9 +11,11 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
-namespace dictsqlite::store {
+namespace dictsqlite::io {
 
 namespace {
 
@@ -30,6 +32,19 @@ int close_on_exec_open(const std::string& path, int flags, mode_t mode) noexcept
     fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode);
   } while (fd < 0 && errno == EINTR);
   return fd;
+}
+
+// There are file systems that take O_DIRECT and go through the page cache all the same: ext4 that journals data, tmpfs,
+// btrfs with checksums. A kernel that does not say (Linux before 6.1) is taken for one of those.
+bool is_surely_direct(int fd) noexcept {
+#if defined(STATX_DIOALIGN)
+  struct statx facts {};
+  return ::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) == 0 && (facts.stx_mask & STATX_DIOALIGN) != 0 &&
+         facts.stx_dio_offset_align != 0;
+#else
+  static_cast<void>(fd);
+  return false;
+#endif
 }
 
 struct FreeDeleter {
@@ -85,14 +100,14 @@ class KernelFiles final : public FileAccess {
   void remove(const std::string& path) noexcept override { static_cast<void>(::unlink(path.c_str())); }
 
   absl::Status sync_directory(const std::string& path) override {
-    const std::string directory = directory_of(path);
-    const int fd = close_on_exec_open(directory, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0) return errno_status(errno, absl::StrCat("opening directory '", directory, "'"));
-    const int error = ::fsync(fd) == 0 ? 0 : errno;
-    ::close(fd);
+    const absl::StatusOr<int> fd = open_directory_of(path);
+    if (!fd.ok()) return fd.status();
+    const int error = ::fsync(*fd) == 0 ? 0 : errno;
+    ::close(*fd);
     // As after every failed sync, "no space" too: what was lost is not known.
-    if (error != 0)
-      return absl::InternalError(errno_status(error, absl::StrCat("sync of '", directory, "'")).message());
+    if (error != 0) {
+      return absl::InternalError(errno_status(error, absl::StrCat("sync of '", directory_of(path), "'")).message());
+    }
     return absl::OkStatus();
   }
 
@@ -103,10 +118,64 @@ class KernelFiles final : public FileAccess {
   }
 
   void close_log(int fd) noexcept override { ::close(fd); }
+
+  absl::StatusOr<int> create_file(const std::string& path, FileCaching caching) override {
+    const int direct = caching == FileCaching::kDirect ? O_DIRECT : 0;
+    const int fd = close_on_exec_open(path, O_RDWR | O_CREAT | O_EXCL | direct, 0600);
+    if (fd >= 0 && (direct == 0 || is_surely_direct(fd))) return fd;
+    const int error = fd >= 0 ? EINVAL : errno;
+    if (fd >= 0) ::close(fd);
+    if (direct == 0 || error != EINVAL) return errno_status(error, absl::StrCat("creating '", path, "'"));
+    remove(path);  // Linux has created it all the same
+    return absl::UnimplementedError(absl::StrCat("the file system of '", path, "' knows no direct I/O"));
+  }
+
+  absl::StatusOr<int> open_file(const std::string& path) override {
+    const int fd = close_on_exec_open(path, O_RDONLY, 0);
+    if (fd < 0) return errno_status(errno, absl::StrCat("opening '", path, "'"));
+    return fd;
+  }
+
+  absl::StatusOr<int> open_directory_of(const std::string& path) override {
+    const std::string directory = directory_of(path);
+    const int fd = close_on_exec_open(directory, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) return errno_status(errno, absl::StrCat("opening directory '", directory, "'"));
+    return fd;
+  }
+
+  void close_file(int fd) noexcept override { ::close(fd); }
+
+  absl::StatusOr<std::size_t> read(int fd, std::uint64_t offset, std::span<std::byte> to) override {
+    std::size_t count = 0;
+    while (count < to.size()) {
+      const ssize_t got = ::pread(fd, to.data() + count, to.size() - count, static_cast<off_t>(offset + count));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno_status(errno, "reading a log");
+      if (got == 0) break;
+      count += static_cast<std::size_t>(got);
+    }
+    return count;
+  }
+
+  int data_sync(int fd) noexcept override { return ::fdatasync(fd) == 0 ? 0 : errno; }
+
+  absl::StatusOr<std::vector<std::string>> list(const std::string& prefix) override {
+    const std::string directory = directory_of(prefix);
+    const std::string name_prefix = prefix.substr(prefix.rfind('/') + 1);
+    std::vector<std::string> paths;
+    std::error_code error;
+    std::filesystem::directory_iterator entry(directory, error);
+    for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (name.starts_with(name_prefix)) paths.push_back(prefix + name.substr(name_prefix.size()));
+    }
+    if (error) return errno_status(error.value(), absl::StrCat("reading directory '", directory, "'"));
+    return paths;
+  }
 };
 
 }  // namespace
 
 std::unique_ptr<FileAccess> make_kernel_files() { return std::make_unique<KernelFiles>(); }
 
-}  // namespace dictsqlite::store
+}  // namespace dictsqlite::io
