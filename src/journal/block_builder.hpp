@@ -26,6 +26,8 @@ class BlockBuilder {
   /// Nothing has been added.
   [[nodiscard]] bool is_empty() const noexcept { return head_.payload_bytes == 0; }
   [[nodiscard]] bool is_full() const noexcept { return kBlockHeadBytes + head_.payload_bytes == memory_.size(); }
+  /// A record has begun and goes on in the next block.
+  [[nodiscard]] bool is_within_record() const noexcept { return within_record_; }
   /// The sequence after the last record that is whole.
   [[nodiscard]] std::uint64_t end() const noexcept { return next_sequence_; }
   /// Bytes that the block takes as it is.

@@ -1,6 +1,7 @@
 #include "journal/log_format.hpp"
 
 #include "base/assert.hpp"
+#include "base/seeded_bug.hpp"
 #include "journal/bytes.hpp"
 #include "journal/checksum.hpp"
 
@@ -100,7 +101,7 @@ absl::StatusOr<SegmentHeader> read_segment_header(std::span<const std::byte, kUn
   if (load<std::uint32_t>(unit, kSegmentUnit) != kUnit) {
     return absl::UnimplementedError("the log has units of another size than this library writes");
   }
-  if (version == 0 || header.number == 0 || header.bytes % kUnit != 0 || header.bytes < 2 * kUnit) {
+  if (version == 0 || header.bytes % kUnit != 0 || header.bytes < 2 * kUnit) {
     return absl::DataLossError("the header of a segment of the log contradicts itself");
   }
   return header;
@@ -130,10 +131,14 @@ std::uint64_t seal_block(const LogIdentity& identity, const BlockHead& head, std
   return sum;
 }
 
+bool begins_as_block_of(const LogIdentity& identity, std::span<const std::byte> unit) noexcept {
+  return unit.size() >= kBlockHeadBytes && load<std::uint32_t>(unit, 0) == kBlockMagic &&
+         (load_identity(unit, kInBlock) == identity || DICTSQLITE_SEEDED_BUG(kOldLifeReplayed));
+}
+
 std::size_t probe_block(const LogIdentity& identity, std::uint64_t segment, std::uint64_t offset,
                         std::span<const std::byte> unit) noexcept {
-  if (unit.size() < kBlockHeadBytes || load<std::uint32_t>(unit, 0) != kBlockMagic) return 0;
-  if (load_identity(unit, kInBlock) != identity) return 0;
+  if (!begins_as_block_of(identity, unit)) return 0;
   if (load<std::uint64_t>(unit, kBlockSegment) != segment || load<std::uint64_t>(unit, kBlockOffset) != offset)
     return 0;
   return std::min(block_bytes(load<std::uint32_t>(unit, kBlockPayloadBytes)), kBlockBytesMax);
@@ -144,7 +149,8 @@ ReadBlock read_block(const LogIdentity& identity, std::uint64_t segment, std::ui
   ReadBlock block;
   if (probe_block(identity, segment, offset, bytes) == 0) return block;
   block.found = BlockFound::kDamaged;
-  if (load<std::uint64_t>(bytes, kBlockChecksum) != checksum(bytes.first(kBlockChecksum))) return block;
+  const std::uint64_t sum = checksum(bytes.first(kBlockChecksum));
+  if (load<std::uint64_t>(bytes, kBlockChecksum) != sum && !DICTSQLITE_SEEDED_BUG(kNoHeadChecksum)) return block;
   BlockHead& head = block.head;
   head.segment = segment;
   head.offset = offset;
@@ -162,7 +168,9 @@ ReadBlock read_block(const LogIdentity& identity, std::uint64_t segment, std::ui
   block.found = BlockFound::kTorn;
   if (head.payload_bytes > bytes.size() - kBlockHeadBytes) return block;
   const std::span<const std::byte> payload = bytes.subspan(kBlockHeadBytes, head.payload_bytes);
-  if (load<std::uint64_t>(bytes, kBlockPayloadChecksum) != checksum(payload)) return block;
+  const std::uint64_t payload_sum = checksum(payload);
+  if (load<std::uint64_t>(bytes, kBlockPayloadChecksum) != payload_sum && !DICTSQLITE_SEEDED_BUG(kNoPayloadChecksum))
+    return block;
   block.payload = payload;
   block.found = BlockFound::kWhole;
   return block;

@@ -42,8 +42,10 @@ struct LogIdentity {
 
 struct SegmentHeader {
   LogIdentity identity;
-  std::uint64_t number = 0;  // in this life, from 1 on without a gap; a file that is used again gets the next one
-  std::uint64_t bytes = 0;   // of the file, whole units
+  // In this life, from 1 on without a gap; a file that is used again gets the next one. 0: a life's first file, before
+  // that life began: there is nothing in it.
+  std::uint64_t number = 0;
+  std::uint64_t bytes = 0;  // of the file, whole units
 };
 // A header is durable before a block of its segment is submitted, and before the next segment's header is written; the
 // file has its length before that. So a log that ends has no later header with a gap before it, but where the files of
@@ -97,6 +99,9 @@ struct ReadBlock {
 /// kBlockBytesMax.
 [[nodiscard]] std::size_t probe_block(const LogIdentity& identity, std::uint64_t segment, std::uint64_t offset,
                                       std::span<const std::byte> unit) noexcept;
+
+/// Whether a unit begins as a block of this life does; unchecked. For files whose header is gone.
+[[nodiscard]] bool begins_as_block_of(const LogIdentity& identity, std::span<const std::byte> unit) noexcept;
 
 /// Reads what begins at `bytes`, which are those of the file from `offset` on: kWhole wants all of the block in them.
 [[nodiscard]] ReadBlock read_block(const LogIdentity& identity, std::uint64_t segment, std::uint64_t offset,

@@ -1,5 +1,7 @@
 #include "journal/log_reader.hpp"
 
+#include "base/seeded_bug.hpp"
+
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -80,8 +82,8 @@ class Reading {
 
   [[nodiscard]] bool follows(const ReadBlock& block) const noexcept {
     if (!previous_) return true;
-    return block.head.previous == *previous_ && block.head.begin == next_sequence_ &&
-           (block.head.continued_bytes != 0) == within_record_;
+    if (block.head.previous != *previous_ && !DICTSQLITE_SEEDED_BUG(kNoChain)) return false;
+    return block.head.begin == next_sequence_ && (block.head.continued_bytes != 0) == within_record_;
   }
 
   absl::StatusOr<ReadBlock> read_at(const Place& place) {
@@ -120,7 +122,7 @@ class Reading {
 
   absl::Status take_record(std::span<const LogRow> rows) {
     const std::uint64_t sequence = next_sequence_++;
-    if (sequence < applied_end_) return absl::OkStatus();
+    if (sequence < applied_end_ + (DICTSQLITE_SEEDED_BUG(kReplaySkipsFirst) ? 1 : 0)) return absl::OkStatus();
     absl::Status status = on_record_(sequence, rows);
     if (!status.ok()) return status;
     ++content_.records;
@@ -147,7 +149,7 @@ class Reading {
         const ReadBlock block =
             read_block(header.identity, header.number, offset + at, std::span(buffer_).subspan(at, kUnit));
         const bool speaks = block.found == BlockFound::kWhole || block.found == BlockFound::kTorn;
-        if (!speaks) continue;
+        if (!speaks || DICTSQLITE_SEEDED_BUG(kDamageUnnoticed)) continue;
         if (block.head.durable_end > content_.end) return missing(block.head.durable_end);
         const bool is_first = offset + at == kUnit;
         if (is_first && lacks_predecessor(segment) && first_begun(block.head) > content_.end) {

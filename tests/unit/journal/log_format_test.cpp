@@ -77,8 +77,6 @@ TEST(SegmentHeader, EachByteOfItCounts) {
 
 TEST(SegmentHeader, OneThatContradictsItselfIsDamaged) {
   Unit unit;
-  write_segment_header({identity(), 0, 64 * kUnit}, unit);
-  EXPECT_EQ(read_segment_header(unit).status().code(), absl::StatusCode::kDataLoss) << "number 0";
   write_segment_header({identity(), 1, kUnit}, unit);
   EXPECT_EQ(read_segment_header(unit).status().code(), absl::StatusCode::kDataLoss) << "no room for a block";
   const auto change = [&](std::size_t at, std::uint32_t value) {

@@ -336,6 +336,17 @@ TEST(LogReader, ABlockThatDoesNotFollowEndsTheLog) {
   EXPECT_EQ(content->end, log.blocks[1].end) << "their block is whole, and names another one before it";
 }
 
+// What such a block has in common with the one that belongs there is everything but the chain.
+TEST(LogReader, ABlockThatNamesAnotherBeforeItEndsTheLog) {
+  Log log(40);
+  log.write(sizes(60, 2'000, 6), 100);
+  ASSERT_GT(log.blocks.size(), 3U);
+  log.reseal(log.blocks[2], [](BlockHead& head, std::span<std::byte> /*payload*/) { head.previous ^= 1; });
+  const absl::StatusOr<LogContent> content = log.recover();
+  ASSERT_EQ(content.status(), absl::OkStatus());
+  EXPECT_EQ(content->end, log.blocks[1].end);
+}
+
 TEST(LogReader, ErrorsComeThrough) {
   Log log(7);
   log.write(sizes(20, 2'000, 8));
