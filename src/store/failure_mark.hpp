@@ -5,7 +5,8 @@
 // Best effort: where the disk does not even take an empty file, the next life still rewrites and syncs what it finds.
 #pragma once
 
-#include "store/file_access.hpp"
+#include "base/seeded_bug.hpp"
+#include "io/file_access.hpp"
 
 #include <absl/status/statusor.h>
 
@@ -16,16 +17,18 @@ namespace dictsqlite::store {
 /// Thread-safety: one thread at a time, the writer's. Ownership: `files` must outlive it.
 class FailureMark {
  public:
-  FailureMark(FileAccess& files, const std::string& database_path) : files_(files), path_(database_path + "-failed") {}
+  FailureMark(io::FileAccess& files, const std::string& database_path)
+      : files_(files), path_(database_path + "-failed") {}
 
   void leave() noexcept {
+    if (DICTSQLITE_SEEDED_BUG(kNoFailureMark)) return;
     static_cast<void>(files_.create_private(path_));  // one that is there already serves as well
     static_cast<void>(files_.sync_directory(path_));
   }
   [[nodiscard]] absl::StatusOr<bool> found() {
-    const absl::StatusOr<FileFacts> facts = files_.facts(path_);
+    const absl::StatusOr<io::FileFacts> facts = files_.facts(path_);
     if (!facts.ok()) return facts.status();
-    return facts->kind != FileKind::kMissing;
+    return facts->kind != io::FileKind::kMissing;
   }
   /// Everything has been recovered and is durable.
   [[nodiscard]] absl::Status remove() {
@@ -35,7 +38,7 @@ class FailureMark {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
-  FileAccess& files_;
+  io::FileAccess& files_;
   const std::string path_;
 };
 

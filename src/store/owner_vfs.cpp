@@ -1,6 +1,8 @@
 #include "store/owner_vfs.hpp"
 
 #include "base/assert.hpp"
+#include "base/seeded_bug.hpp"
+#include "io/errno_status.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/wal_repair.hpp"
 
@@ -120,7 +122,8 @@ struct OwnerVfs::Methods {
       owner.guard_.fail("second sync at a time", "-wal", SQLITE_IOERR_FSYNC, EBUSY);
       return SQLITE_IOERR_FSYNC;
     }
-    const int code = file.io().xSync(file.below(), flags);
+    int code = file.io().xSync(file.below(), flags);
+    if (code != SQLITE_OK && DICTSQLITE_SEEDED_BUG(kCheckpointSyncRetried)) code = file.io().xSync(file.below(), flags);
     if (code != SQLITE_OK) file.fail("sync", code);
     if (code == SQLITE_OK && log) owner.guard_.log_synced_by_sqlite();
     return code;
@@ -294,10 +297,10 @@ void OwnerVfs::repair_log(volatile void* index) noexcept {
   sqlite3_int64 log_bytes = 0;
   int code = log_->io().xFileSize(log_->below(), &log_bytes);
   found_log_ = log_bytes > 0;
-  if (code == SQLITE_OK && found_log_) code = rewrite_log(*log_->below());
+  if (code == SQLITE_OK && found_log_ && !DICTSQLITE_SEEDED_BUG(kWalNotRewritten)) code = rewrite_log(*log_->below());
   if (code != SQLITE_OK) {
     const int error = last_errno(*log_->below());
-    if (code != SQLITE_FULL && code != SQLITE_NOMEM && !is_no_space(error))
+    if (code != SQLITE_FULL && code != SQLITE_NOMEM && !io::is_no_space(error))
       guard_.fail("recovery", "-wal", code, error);
     return refuse(Ownership::kFailed, code, error);
   }

@@ -22,12 +22,12 @@ std::string random_hex(sqlite3_vfs& vfs, int count) {
 }
 
 // SQLite would replay such a log into the new database.
-absl::Status refuse_orphan(FileAccess& files, const std::string& path) {
+absl::Status refuse_orphan(io::FileAccess& files, const std::string& path) {
   for (const char* suffix : {"-wal", "-journal"}) {
     const std::string orphan = absl::StrCat(path, suffix);
-    const absl::StatusOr<FileFacts> facts = files.facts(orphan);
+    const absl::StatusOr<io::FileFacts> facts = files.facts(orphan);
     if (!facts.ok()) return facts.status();
-    if (facts->kind != FileKind::kMissing && facts->bytes > 0) {
+    if (facts->kind != io::FileKind::kMissing && facts->bytes > 0) {
       return absl::InvalidArgumentError(absl::StrCat("'", orphan, "' is there but not its database '", path,
                                                      "': bring that back, or move the log away"));
     }
@@ -44,19 +44,20 @@ absl::Status build(sqlite3_vfs& vfs, const std::string& path, std::uint32_t page
   return create_schema(*connection, page_bytes, random_hex(vfs, kDatabaseIdBytes));
 }
 
-absl::Status build_and_publish(FileAccess& files, sqlite3_vfs& vfs, const std::string& draft, const std::string& path,
-                               std::uint32_t page_bytes) {
+absl::Status build_and_publish(io::FileAccess& files, sqlite3_vfs& vfs, const std::string& draft,
+                               const std::string& path, std::uint32_t page_bytes) {
   absl::Status status = build(vfs, draft, page_bytes);
   if (!status.ok()) return status;
-  const absl::StatusOr<Publication> publication = files.publish(draft, path);
+  const absl::StatusOr<io::Publication> publication = files.publish(draft, path);
   if (!publication.ok()) return publication.status();
-  if (*publication == Publication::kNameTaken) files.remove(draft);
+  if (*publication == io::Publication::kNameTaken) files.remove(draft);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status create_database(FileAccess& files, sqlite3_vfs& vfs, const std::string& path, std::uint32_t page_bytes) {
+absl::Status create_database(io::FileAccess& files, sqlite3_vfs& vfs, const std::string& path,
+                             std::uint32_t page_bytes) {
   absl::Status status = refuse_orphan(files, path);
   if (!status.ok()) return status;
   const std::string draft = absl::StrCat(path, "-new-", random_hex(vfs, kNameBytes));

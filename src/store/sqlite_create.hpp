@@ -1,7 +1,7 @@
 // Makes a new database file appear complete and in one step.
 #pragma once
 
-#include "store/file_access.hpp"
+#include "io/file_access.hpp"
 
 #include <absl/status/status.h>
 
@@ -17,7 +17,7 @@ namespace dictsqlite::store {
 /// faster, its file stays. The name is durable after the next sync of the directory.
 /// Errors: kInvalidArgument (a log without its database lies there), kUnavailable (no space), kPermissionDenied,
 /// kInternal.
-[[nodiscard]] absl::Status create_database(FileAccess& files, sqlite3_vfs& vfs, const std::string& path,
+[[nodiscard]] absl::Status create_database(io::FileAccess& files, sqlite3_vfs& vfs, const std::string& path,
                                            std::uint32_t page_bytes);
 
 }  // namespace dictsqlite::store

@@ -1,39 +1,12 @@
 #include "store/sqlite_error.hpp"
 
-#include <absl/strings/str_cat.h>
+#include "io/errno_status.hpp"
 
-#include <cerrno>
-#include <system_error>
+#include <absl/strings/str_cat.h>
 
 namespace dictsqlite::store {
 
 namespace {
-
-absl::StatusCode code_of_errno(int error) noexcept {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return absl::StatusCode::kUnavailable;
-    case ENOENT:
-    case ENOTDIR:
-      return absl::StatusCode::kNotFound;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::StatusCode::kPermissionDenied;
-    case ELOOP:
-    case EISDIR:
-    case ENAMETOOLONG:
-    case EINVAL:
-      return absl::StatusCode::kInvalidArgument;
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-      return absl::StatusCode::kResourceExhausted;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
 
 absl::StatusCode code_of_io_error(int code, int error) noexcept {
   switch (code) {
@@ -48,7 +21,7 @@ absl::StatusCode code_of_io_error(int code, int error) noexcept {
       // The WAL index could not grow. It holds nothing that must last, so trying again is safe.
       return absl::StatusCode::kUnavailable;
     default:
-      return is_no_space(error) ? absl::StatusCode::kUnavailable : absl::StatusCode::kInternal;
+      return io::is_no_space(error) ? absl::StatusCode::kUnavailable : absl::StatusCode::kInternal;
   }
 }
 
@@ -71,7 +44,7 @@ absl::StatusCode code_of_sqlite(int code, int error) noexcept {
       return absl::StatusCode::kPermissionDenied;
     case SQLITE_CANTOPEN:
       if (code == SQLITE_CANTOPEN_SYMLINK || code == SQLITE_CANTOPEN_ISDIR) return absl::StatusCode::kInvalidArgument;
-      return code_of_errno(error);
+      return io::errno_code(error);
     case SQLITE_IOERR:
       return code_of_io_error(code, error);
     default:
@@ -88,17 +61,12 @@ bool errno_explains(int code) noexcept {
 absl::Status make_status(int code, int error, std::string_view attempted, const char* detail) {
   const int shown_error = errno_explains(code) ? error : 0;
   std::string message = absl::StrCat(message_part(attempted), ": ", detail, " (SQLite code ", code);
-  if (shown_error != 0) absl::StrAppend(&message, ", ", errno_text(shown_error));
+  if (shown_error != 0) absl::StrAppend(&message, ", ", io::errno_text(shown_error));
   absl::StrAppend(&message, ")");
   return absl::Status(code_of_sqlite(code, shown_error), message);
 }
 
 }  // namespace
-
-// std::strerror need not be thread-safe.
-std::string errno_text(int error) { return std::generic_category().message(error); }
-
-bool is_no_space(int error) noexcept { return error == ENOSPC || error == EDQUOT; }
 
 int last_errno(sqlite3_file& file) noexcept {
   int error = 0;
@@ -107,11 +75,7 @@ int last_errno(sqlite3_file& file) noexcept {
 }
 
 int write_result(sqlite3_file& file, int code) noexcept {
-  return code != SQLITE_OK && is_no_space(last_errno(file)) ? SQLITE_FULL : code;
-}
-
-absl::Status errno_status(int error, std::string_view attempted) {
-  return absl::Status(code_of_errno(error), absl::StrCat(message_part(attempted), ": ", errno_text(error)));
+  return code != SQLITE_OK && io::is_no_space(last_errno(file)) ? SQLITE_FULL : code;
 }
 
 absl::Status sqlite_status(int code, int error, std::string_view attempted) {

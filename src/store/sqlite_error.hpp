@@ -1,6 +1,7 @@
-// Translates SQLite's result codes and the kernel's errno into absl::Status: once, here.
+// Translates SQLite's result codes into absl::Status: once, here. An errno behind them counts as io/errno_status.hpp
+// says.
 //
-//   no space (SQLITE_FULL, ENOSPC, EDQUOT), a lock held by another    kUnavailable
+//   no space, a lock held by another                                  kUnavailable
 //   a damaged file                                                    kDataLoss
 //   not permitted, read-only                                          kPermissionDenied
 //   nothing there                                                     kNotFound
@@ -24,20 +25,11 @@ namespace dictsqlite::store {
   return {text.data(), text.size()};
 }
 
-/// What the system calls `error` (an errno), in words.
-[[nodiscard]] std::string errno_text(int error);
-
-/// True if `error` (an errno) says that the disk or the quota is full.
-[[nodiscard]] bool is_no_space(int error) noexcept;
-
 /// The errno behind the last failed call on `file`, as far as its VFS tells; 0 otherwise.
 [[nodiscard]] int last_errno(sqlite3_file& file) noexcept;
 
 /// What a write to `file` returned, with a full quota told like a full disk: SQLITE_FULL.
 [[nodiscard]] int write_result(sqlite3_file& file, int code) noexcept;
-
-/// `error` is a positive errno; `attempted` says what was tried and on what.
-[[nodiscard]] absl::Status errno_status(int error, std::string_view attempted);
 
 /// `code` is an extended result code other than SQLITE_OK, SQLITE_ROW and SQLITE_DONE; `error` the errno behind
 /// it, or 0. A sync that failed is never kUnavailable, even when the errno says "no space".

@@ -68,7 +68,10 @@ absl::Status read_header(sqlite3_vfs& vfs, const std::string& path, Header& head
   VfsFile file(vfs);
   const std::string attempted = absl::StrCat("reading the header of '", path, "'");
   int code = file.open_read_only(name.get());
-  if (code != SQLITE_OK) return sqlite_status(code, vfs.xGetLastError(&vfs, 0, nullptr), attempted);
+  if (code != SQLITE_OK) {
+    const int error = vfs.xGetLastError == nullptr ? 0 : vfs.xGetLastError(&vfs, 0, nullptr);  // not every VFS has it
+    return sqlite_status(code, error, attempted);
+  }
   code = file.file()->pMethods->xRead(file.file(), header.data(), static_cast<int>(header.size()), 0);
   if (code == SQLITE_IOERR_SHORT_READ) {
     return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a dictsqlite database: it is too short"));

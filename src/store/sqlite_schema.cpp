@@ -52,6 +52,7 @@ struct MetaRows {
   std::int64_t format_version = -1;
   std::int64_t epoch = -1;
   std::int64_t last_sequence = -1;
+  std::int64_t log_id = 0;  // the first databases had no such row, and no log
   std::string database_id;
 };
 
@@ -62,6 +63,7 @@ void take_row(const Statement& row, MetaRows& rows) {
   if (name == "format_version" && integer) rows.format_version = row.column_integer(1);
   if (name == "epoch" && integer) rows.epoch = row.column_integer(1);
   if (name == "last_sequence" && integer) rows.last_sequence = row.column_integer(1);
+  if (name == "log_id" && integer) rows.log_id = row.column_integer(1);
   if (name == "database_id" && row.column_type(1) == SQLITE_TEXT) rows.database_id = row.column_bytes(1);
 }
 
@@ -74,7 +76,7 @@ absl::Status create_schema(Connection& connection, std::uint32_t page_bytes, con
       ";PRAGMA user_version=", kFormatVersion, ";", message_part(kCreateMain), ";", message_part(kCreateTables), ";",
       message_part(kCreateMeta), ";", "INSERT INTO dictsqlite_tables(id,name) VALUES(1,'main');",
       "INSERT INTO dictsqlite_meta VALUES('format_version',", kFormatVersion, "),('database_id','", database_id,
-      "'),('epoch',0),('last_sequence',0);COMMIT;PRAGMA journal_mode=WAL;"));
+      "'),('epoch',0),('log_id',0),('last_sequence',0);COMMIT;PRAGMA journal_mode=WAL;"));
 }
 
 absl::Status check_schema(Connection& connection) {
@@ -112,13 +114,14 @@ absl::StatusOr<Meta> read_meta(Connection& connection) {
   }
   if (rows.format_version != static_cast<std::int64_t>(kFormatVersion)) return damaged(connection, "no format version");
   if (rows.epoch < 0) return damaged(connection, "no epoch");
+  if (rows.log_id < 0) return damaged(connection, "no id of its log");
   if (rows.last_sequence < 0) return damaged(connection, "no last sequence");
   if (static_cast<std::uint64_t>(rows.last_sequence) > kLastSequenceMax) {
     return damaged(connection, "the last sequence is out of range");
   }
   if (!is_database_id(rows.database_id)) return damaged(connection, "no database id");
   return Meta{std::move(rows.database_id), static_cast<std::uint64_t>(rows.epoch),
-              static_cast<std::uint64_t>(rows.last_sequence)};
+              static_cast<std::uint64_t>(rows.log_id), static_cast<std::uint64_t>(rows.last_sequence)};
 }
 
 absl::StatusOr<IndexedTable> find_main(Connection& connection) {
@@ -133,8 +136,14 @@ absl::StatusOr<IndexedTable> find_main(Connection& connection) {
                       static_cast<std::uint32_t>(roots->column_integer(1))};
 }
 
-absl::Status raise_epoch(Connection& connection) {
-  return connection.execute("UPDATE dictsqlite_meta SET value=value+1 WHERE name='epoch'");
+absl::Status raise_epoch(Connection& connection, std::uint64_t log_id) {
+  return connection.execute(absl::StrCat("BEGIN IMMEDIATE;UPDATE dictsqlite_meta SET value=value+1 WHERE name='epoch';",
+                                         "INSERT OR REPLACE INTO dictsqlite_meta VALUES('log_id',", log_id,
+                                         ");COMMIT;"));
+}
+
+absl::Status forget_log(Connection& connection) {
+  return connection.execute("UPDATE dictsqlite_meta SET value=0 WHERE name='log_id'");
 }
 
 }  // namespace dictsqlite::store

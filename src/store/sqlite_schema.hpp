@@ -2,7 +2,7 @@
 //
 //   main               the rows of the dictionary "main"; other dictionaries get tables of the same shape
 //   dictsqlite_tables  the dictionaries, by number
-//   dictsqlite_meta    format version, database id, epoch, last sequence, by name
+//   dictsqlite_meta    format version, database id, epoch, log id, last sequence, by name
 #pragma once
 
 #include "store/group_prefetch.hpp"
@@ -28,6 +28,7 @@ inline constexpr std::uint64_t kLastSequenceMax = std::uint64_t{1} << 61;
 struct Meta {
   std::string database_id;          // 16 random bytes in hex, given at creation
   std::uint64_t epoch = 0;          // how many times the database was opened for writing
+  std::uint64_t log_id = 0;         // of the log beside it that is needed with it; 0: none
   std::uint64_t last_sequence = 0;  // of the newest write in the tables
 };
 
@@ -44,7 +45,9 @@ struct Meta {
 /// Where table main and its index have their roots, for as long as nobody runs VACUUM.
 [[nodiscard]] absl::StatusOr<IndexedTable> find_main(Connection& connection);
 
-/// Commits the next epoch; durable with the next sync of the log.
-[[nodiscard]] absl::Status raise_epoch(Connection& connection);
+/// Commits the next epoch, and the id of its log; durable with the next sync of the write-ahead log.
+[[nodiscard]] absl::Status raise_epoch(Connection& connection, std::uint64_t log_id);
+/// Commits that no log is needed.
+[[nodiscard]] absl::Status forget_log(Connection& connection);
 
 }  // namespace dictsqlite::store

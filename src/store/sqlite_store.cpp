@@ -40,14 +40,14 @@ absl::Status check_page_bytes(std::uint32_t bytes) {
       absl::StrCat("page_bytes is ", bytes, ", not a power of two from ", kPageBytesMin, " to ", kPageBytesMax));
 }
 
-absl::Status check_kind(const FileFacts& facts, const std::string& path) {
+absl::Status check_kind(const io::FileFacts& facts, const std::string& path) {
   switch (facts.kind) {
-    case FileKind::kMissing:
-    case FileKind::kRegular:
+    case io::FileKind::kMissing:
+    case io::FileKind::kRegular:
       return absl::OkStatus();
-    case FileKind::kSymlink:
+    case io::FileKind::kSymlink:
       return absl::InvalidArgumentError(absl::StrCat("'", path, "' is a symlink, which is not followed"));
-    case FileKind::kOther:
+    case io::FileKind::kOther:
       return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a regular file"));
   }
   return absl::OkStatus();
@@ -55,15 +55,16 @@ absl::Status check_kind(const FileFacts& facts, const std::string& path) {
 
 class OpenedStore final : public SqliteStore {
  public:
-  OpenedStore(std::unique_ptr<FileAccess> own_files, sqlite3_vfs& vfs, std::string path, const SqliteOptions& options,
-              std::unique_ptr<SqliteWriter> writer)
-      : own_files_(std::move(own_files)),
-        vfs_(vfs),
+  OpenedStore(std::unique_ptr<io::FileAccess>&& own_files, sqlite3_vfs& vfs, std::string path,
+              const SqliteOptions& options, std::unique_ptr<SqliteWriter>&& writer)
+      : vfs_(vfs),
         path_(std::move(path)),
         options_(options),
+        own_files_(std::move(own_files)),
         writer_(std::move(writer)) {}
 
   StoreWriter& writer() noexcept override { return *writer_; }
+  const std::string& path() const noexcept override { return path_; }
 
   absl::StatusOr<std::unique_ptr<StoreReader>> open_reader() override {
     return SqliteReader::open(vfs_, path_, reader_options(), options_.reader_map_bytes);
@@ -83,19 +84,20 @@ class OpenedStore final : public SqliteStore {
             .row_bytes_max = options_.key_bytes_max + options_.value_bytes_max};
   }
 
-  std::unique_ptr<FileAccess> own_files_;  // used by the writer; null if the caller brought some
   sqlite3_vfs& vfs_;
   std::string path_;
   SqliteOptions options_;
+  // Last, after all that may find no memory: a writer whose files are gone cannot even be destroyed.
+  std::unique_ptr<io::FileAccess> own_files_;  // used by the writer; null if the caller brought some
   std::unique_ptr<SqliteWriter> writer_;
 };
 
-absl::Status ensure_ours(FileAccess& files, sqlite3_vfs& vfs, const std::string& path, std::uint32_t page_bytes) {
-  const absl::StatusOr<FileFacts> facts = files.facts(path);
+absl::Status ensure_ours(io::FileAccess& files, sqlite3_vfs& vfs, const std::string& path, std::uint32_t page_bytes) {
+  const absl::StatusOr<io::FileFacts> facts = files.facts(path);
   if (!facts.ok()) return facts.status();
   absl::Status status = check_kind(*facts, path);
   if (!status.ok()) return status;
-  if (facts->kind == FileKind::kMissing) {
+  if (facts->kind == io::FileKind::kMissing) {
     status = create_database(files, vfs, path, page_bytes);
     if (!status.ok()) return status;
   }
@@ -115,8 +117,8 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptio
   if (status.ok()) status = check_page_bytes(options.page_bytes);
   if (!status.ok()) return status;
 
-  std::unique_ptr<FileAccess> own_files = options.files == nullptr ? make_kernel_files() : nullptr;
-  FileAccess& files = options.files == nullptr ? *own_files : *options.files;
+  std::unique_ptr<io::FileAccess> own_files = options.files == nullptr ? io::make_kernel_files() : nullptr;
+  io::FileAccess& files = options.files == nullptr ? *own_files : *options.files;
   absl::StatusOr<std::string> path = files.resolve_directory(options.path);
   if (!path.ok()) return path.status();
   status = ensure_ours(files, *vfs, *path, options.page_bytes);

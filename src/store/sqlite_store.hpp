@@ -2,7 +2,7 @@
 // readers and scans.
 #pragma once
 
-#include "store/file_access.hpp"
+#include "io/file_access.hpp"
 #include "store/store.hpp"
 
 #include <absl/status/statusor.h>
@@ -24,7 +24,7 @@ struct SqliteOptions {
   std::size_t value_bytes_max = 64u << 20;     //   sum of the two
   std::size_t log_bytes_kept = 256u << 20;     // a larger write-ahead log is cut to this when it starts over
   std::string vfs_name;                        // SQLite VFS to build on; empty for the default
-  FileAccess* files = nullptr;                 // must outlive the store; null for the kernel's files
+  io::FileAccess* files = nullptr;             // must outlive the store; null for the kernel's files
 };
 
 /// Thread-safety: open_reader() and open_scan() from any thread while the writer lives; each returned object from
@@ -35,7 +35,8 @@ class SqliteStore {
   virtual ~SqliteStore() = default;
 
   /// Opens or creates the database, becomes its only writer, and recovers it: after an unclean end the bytes of
-  /// the log are rewritten and synced before first use. Everything in it is durable when open() returns.
+  /// the log are rewritten and synced before first use. Everything in it is durable when open() returns. The next life
+  /// begins with StoreWriter::begin_life(), before the first apply() of its own.
   /// Errors: kInvalidArgument (a file that is not ours, path with NUL or not absolute, not a regular file, a
   ///         symlink), kUnimplemented (newer format), kUnavailable (another live owner, or no space),
   ///         kNotFound (missing directory), kPermissionDenied, kDataLoss (damaged), kInternal (anything else).
@@ -43,6 +44,8 @@ class SqliteStore {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteStore>> open(const SqliteOptions& options);
 
   [[nodiscard]] virtual StoreWriter& writer() noexcept = 0;
+  /// Of the database file, with the symlinks of its directory followed.
+  [[nodiscard]] virtual const std::string& path() const noexcept = 0;
   [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<StoreReader>> open_reader() = 0;
   /// Starts the read transaction before it returns, so that the scan sees what was applied by then.
   [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<StoreScan>> open_scan(std::uint32_t table_id, KeyRange range,

@@ -1,12 +1,15 @@
 #include "store/sqlite_writer.hpp"
 
 #include "base/assert.hpp"
+#include "base/seeded_bug.hpp"
 #include "store/sqlite_error.hpp"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -39,7 +42,7 @@ constexpr bool done(int code) noexcept { return code == SQLITE_DONE || code == S
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(FileAccess& files, sqlite3_vfs& below,
+absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(io::FileAccess& files, sqlite3_vfs& below,
                                                                  const WriterOptions& options) {
   std::unique_ptr<SqliteWriter> writer(new SqliteWriter(files, below, options));
   absl::Status status = writer->start(options);
@@ -47,8 +50,8 @@ absl::StatusOr<std::unique_ptr<SqliteWriter>> SqliteWriter::open(FileAccess& fil
   return writer;
 }
 
-SqliteWriter::SqliteWriter(FileAccess& files, sqlite3_vfs& below, const WriterOptions& options)
-    : files_(files), mark_(files, options.path), guard_(mark_, options.path), vfs_(below, guard_) {}
+SqliteWriter::SqliteWriter(io::FileAccess& files, sqlite3_vfs& below, const WriterOptions& options)
+    : files_(files), below_(below), mark_(files, options.path), guard_(mark_, options.path), vfs_(below, guard_) {}
 
 SqliteWriter::~SqliteWriter() { end(); }
 
@@ -117,7 +120,11 @@ absl::Status SqliteWriter::read_as_owner() {
   if (!status.ok()) return status;
   absl::StatusOr<Meta> meta = read_meta(connection_);
   if (!meta.ok()) return meta.status();
-  meta_ = *std::move(meta);
+  last_sequence_ = meta->last_sequence;
+  const std::string id = absl::HexStringToBytes(meta->database_id);
+  std::memcpy(life_.database_id.data(), id.data(), std::min(id.size(), life_.database_id.size()));
+  life_.epoch = meta->epoch;
+  life_.log_id = meta->log_id;
   return absl::OkStatus();
 }
 
@@ -139,20 +146,13 @@ absl::Status SqliteWriter::configure(const WriterOptions& options) {
   return absl::OkStatus();
 }
 
-// After this, whatever this life finds in the database survives a power loss; so does its epoch.
+// After this, whatever this life finds in the database survives a power loss.
 absl::Status SqliteWriter::make_durable() {
-  absl::Status status;
-  {
-    const OwnerVfs::CommitScope scope(vfs_);
-    status = raise_epoch(connection_);
-  }
-  if (!status.ok()) return status;
-  ++meta_.epoch;
   if (vfs_.found_log()) {
     const absl::StatusOr<bool> copied = run_checkpoint(SQLITE_CHECKPOINT_PASSIVE);
     if (!copied.ok()) return copied.status();
   }
-  status = vfs_.sync_log();
+  absl::Status status = vfs_.sync_log();
   if (!status.ok()) return status;
   status = files_.sync_directory(connection_.path());
   if (!status.ok()) return status;
@@ -160,6 +160,26 @@ absl::Status SqliteWriter::make_durable() {
   if (!fd.ok()) return fd.status();
   log_fd_ = *fd;
   return absl::OkStatus();
+}
+
+absl::Status SqliteWriter::begin_life(std::uint64_t log_id) {
+  if (guard_.failed()) return guard_.failure();
+  absl::Status status;
+  {
+    const OwnerVfs::CommitScope scope(vfs_);
+    status = raise_epoch(connection_, log_id);
+  }
+  if (!status.ok()) return roll_back(status);
+  ++life_.epoch;
+  life_.log_id = log_id;
+  if (!DICTSQLITE_SEEDED_BUG(kEpochNotSynced)) status = vfs_.sync_log();
+  return guard_.failed() ? guard_.failure() : status;
+}
+
+std::uint64_t SqliteWriter::draw_log_id() noexcept {
+  std::uint64_t drawn = 0;
+  below_.xRandomness(&below_, sizeof(drawn), reinterpret_cast<char*>(&drawn));
+  return std::max<std::uint64_t>(drawn >> 1, 1);  // SQLite's integers are signed
 }
 
 absl::Status SqliteWriter::prepare_statements() {
@@ -183,11 +203,11 @@ absl::Status SqliteWriter::apply(RowPortions portions, std::uint64_t last_sequen
   int code = begin_.step();
   begin_.reset();
   if (done(code)) code = write_all(portions);
-  if (done(code)) code = write_last_sequence(last_sequence);
+  if (done(code)) code = write_last_sequence(DICTSQLITE_SEEDED_BUG(kLastSequenceLate) ? last_sequence_ : last_sequence);
   if (done(code)) code = commit();
   if (code == SQLITE_ABORT) return roll_back(absl::AbortedError("a transaction was given up"));
   if (!done(code)) return roll_back(connection_.error(code, "writing to"));
-  meta_.last_sequence = last_sequence;
+  last_sequence_ = last_sequence;
   ++commits_;
   return guard_.failure();  // SQLite does not tell of everything that failed: of cutting the log, for one
 }
@@ -222,6 +242,7 @@ int SqliteWriter::write_row(const RowWrite& row) noexcept {
   if (code != SQLITE_OK) return code;
   code = statement.step();
   statement.reset();
+  if (DICTSQLITE_SEEDED_BUG(kTransactionSplit) && done(code) && done(commit())) code = begin_.step();
   return code;
 }
 
@@ -312,8 +333,19 @@ void SqliteWriter::set_log_frames(std::uint64_t frames, std::uint64_t copied) no
 
 absl::Status SqliteWriter::close(ClosingLog log) {
   DICTSQLITE_ASSERT(begin_.prepared(), "a writer is closed once");
+  if (DICTSQLITE_SEEDED_BUG(kCloseWithoutSync)) return end(), absl::OkStatus();
   absl::StatusOr<bool> copied = false;
-  if (log == ClosingLog::kCopied) copied = run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  if (life_.log_id != 0 && !guard_.failed()) {
+    const OwnerVfs::CommitScope scope(vfs_);
+    const absl::Status forgotten = forget_log(connection_);
+    if (!forgotten.ok()) {  // then the log is needed: no OK, with which it would be removed
+      vfs_.rolled_back();
+      end();
+      if (guard_.failed()) return guard_.failure();
+      return absl::Status(forgotten.code(), absl::StrCat(forgotten.message(), "; the log is kept for the next open"));
+    }
+  }
+  if (copied.ok() && log == ClosingLog::kCopied) copied = run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   absl::Status status = copied.status();
   const bool full = absl::IsUnavailable(status);
   // What is not copied stays in the log, which then has to survive by itself.

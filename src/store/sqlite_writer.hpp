@@ -4,7 +4,7 @@
 // another writes.
 #pragma once
 
-#include "store/file_access.hpp"
+#include "io/file_access.hpp"
 #include "store/owner_vfs.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_schema.hpp"
@@ -33,17 +33,18 @@ struct WriterOptions {
 /// Ownership:     `files` and `below` must outlive it.
 class SqliteWriter final : public StoreWriter {
  public:
-  /// Becomes the owner, recovers, checks, raises the epoch, and makes all of it durable.
+  /// Becomes the owner, recovers, checks, and makes all of it durable.
   /// Errors: as SqliteStore::open().
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteWriter>> open(FileAccess& files, sqlite3_vfs& below,
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SqliteWriter>> open(io::FileAccess& files, sqlite3_vfs& below,
                                                                           const WriterOptions& options);
   ~SqliteWriter() override;
   SqliteWriter(const SqliteWriter&) = delete;
   SqliteWriter& operator=(const SqliteWriter&) = delete;
 
-  [[nodiscard]] const Meta& meta() const noexcept { return meta_; }
-
-  [[nodiscard]] std::uint64_t last_sequence() const noexcept override { return meta_.last_sequence; }
+  [[nodiscard]] const Life& life() const noexcept override { return life_; }
+  [[nodiscard]] absl::Status begin_life(std::uint64_t log_id) override;
+  [[nodiscard]] std::uint64_t draw_log_id() noexcept override;
+  [[nodiscard]] std::uint64_t last_sequence() const noexcept override { return last_sequence_; }
   [[nodiscard]] absl::Status apply(RowPortions portions, std::uint64_t last_sequence) override;
   [[nodiscard]] int sync_descriptor() noexcept override;
   void sync_finished(int error) noexcept override;
@@ -52,7 +53,7 @@ class SqliteWriter final : public StoreWriter {
   [[nodiscard]] absl::Status close(ClosingLog log) override;
 
  private:
-  SqliteWriter(FileAccess& files, sqlite3_vfs& below, const WriterOptions& options);
+  SqliteWriter(io::FileAccess& files, sqlite3_vfs& below, const WriterOptions& options);
 
   [[nodiscard]] absl::Status start(const WriterOptions& options);
   [[nodiscard]] absl::Status open_connection(const WriterOptions& options);
@@ -74,7 +75,8 @@ class SqliteWriter final : public StoreWriter {
   static int count_frames(void* writer, sqlite3* database, const char* name, int frames) noexcept;
   void set_log_frames(std::uint64_t frames, std::uint64_t copied) noexcept;
 
-  FileAccess& files_;
+  io::FileAccess& files_;
+  sqlite3_vfs& below_;
   FailureMark mark_;
   WriteGuard guard_;
   OwnerVfs vfs_;
@@ -85,7 +87,8 @@ class SqliteWriter final : public StoreWriter {
   Statement upsert_;
   Statement erase_;
   Statement update_last_sequence_;
-  Meta meta_;
+  std::uint64_t last_sequence_ = 0;
+  Life life_;
   StoreCounters counters_;
   std::uint64_t page_bytes_ = 0;
   std::uint64_t frames_copied_ = 0;    // of the log, into the database file

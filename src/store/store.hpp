@@ -1,7 +1,7 @@
 // Store: a key-value table on disk, as narrow as the pipelines need it. SqliteStore is the one implementation.
 //
 // Three roles, each used by one thread at a time:
-//   StoreWriter  applies ordered batches, syncs, checkpoints   flusher
+//   StoreWriter  applies ordered batches, syncs, checkpoints   flusher, or applier
 //   StoreReader  loads many keys from one snapshot             loader
 //   StoreScan    walks a key range in one snapshot             loader
 #pragma once
@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -53,6 +54,13 @@ struct StoreCounters {
   std::uint64_t checkpoints_blocked = 0;  // that a reader kept from copying everything
 };
 
+/// Whose a log beside the database is: of which database, and of which of its lives.
+struct Life {
+  std::array<std::byte, 16> database_id{};
+  std::uint64_t epoch = 0;   // how many lives have begun
+  std::uint64_t log_id = 0;  // a number by chance, of the log that this life has; 0: it has none, or ended cleanly
+};
+
 /// Thread-safety: one thread at a time.
 class StoreWriter {
  public:
@@ -60,6 +68,13 @@ class StoreWriter {
 
   /// Sequence of the newest write that is in the database, as of opening or the last apply().
   [[nodiscard]] virtual std::uint64_t last_sequence() const noexcept = 0;
+
+  /// The newest life that has begun: after opening the one that ended before.
+  [[nodiscard]] virtual const Life& life() const noexcept = 0;
+  /// Begins the next one, durably; `log_id` is 0 for a life without a log. Errors: as apply().
+  [[nodiscard]] virtual absl::Status begin_life(std::uint64_t log_id) = 0;
+  /// A number by chance, not 0, for begin_life().
+  [[nodiscard]] virtual std::uint64_t draw_log_id() noexcept = 0;
 
   /// Puts the rows that `portions` gives (at most one per key, sorted by table and key bytes) and `last_sequence` into
   /// the database in one transaction.
@@ -84,8 +99,8 @@ class StoreWriter {
 
   /// Checkpoints everything and removes the log, or leaves that to the next life, which is quicker. If another process
   /// has the database open or there is no space, the log stays, synced. After OK everything that was applied is
-  /// durable; after an error that is unknown. The writer cannot be used afterwards. The destructor without close()
-  /// leaves the log as a crash would.
+  /// durable, and no log beside it is needed any more; after an error that is unknown. The writer cannot be used
+  /// afterwards. The destructor without close() leaves the log as a crash would.
   [[nodiscard]] virtual absl::Status close(ClosingLog log = ClosingLog::kCopied) = 0;
 };
 

@@ -1,6 +1,6 @@
 #include "store/write_guard.hpp"
 
-#include "store/sqlite_error.hpp"
+#include "io/errno_status.hpp"
 
 #include <absl/strings/str_cat.h>
 
@@ -10,7 +10,7 @@ namespace dictsqlite::store {
 
 void WriteGuard::fail(const char* operation, const char* suffix, int code, int error) {
   if (failed()) return;
-  const std::string reason = error != 0 ? errno_text(error) : std::string(sqlite3_errstr(code));
+  const std::string reason = error != 0 ? io::errno_text(error) : std::string(sqlite3_errstr(code));
   failure_ = absl::InternalError(absl::StrCat(operation, " of '", path_, suffix, "': ", reason,
                                               "; what reached the disk is unknown until the database is reopened"));
   mark_.leave();

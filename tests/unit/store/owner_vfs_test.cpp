@@ -65,7 +65,7 @@ class Owner {
   std::string count() { return *connection.query_text("SELECT count(*) FROM t"); }
 
  private:
-  std::unique_ptr<FileAccess> files_ = make_kernel_files();
+  std::unique_ptr<io::FileAccess> files_ = io::make_kernel_files();
   FailureMark mark_;
 
  public:

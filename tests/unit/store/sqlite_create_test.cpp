@@ -2,6 +2,8 @@
 // Method: the kernel's files, whose calls fail, or in the midst of which something happens, when told to.
 #include "store/sqlite_create.hpp"
 
+#include "support/passing_files.hpp"
+
 #include "support/fault_vfs.hpp"
 #include "unit/store/store_test_support.hpp"
 
@@ -31,33 +33,22 @@ using testing_support::FaultVfs;
 constexpr std::uint32_t kPageBytes = 8192;
 
 // The kernel's files, of which the two calls that create and name the file may fail.
-class UnsureFiles final : public FileAccess {
+class UnsureFiles final : public testing_support::PassingFiles {
  public:
   absl::Status create_says;
   absl::Status publish_says;
   std::function<void()> before_publish = [] {};
   std::string draft;  // the last one's
 
-  absl::StatusOr<std::string> resolve_directory(const std::string& path) override {
-    return kernel_->resolve_directory(path);
-  }
-  absl::StatusOr<FileFacts> facts(const std::string& path) override { return kernel_->facts(path); }
   absl::Status create_private(const std::string& path) override {
     draft = path;
-    return create_says.ok() ? kernel_->create_private(path) : create_says;
+    return create_says.ok() ? PassingFiles::create_private(path) : create_says;
   }
-  absl::StatusOr<Publication> publish(const std::string& from, const std::string& to) override {
+  absl::StatusOr<io::Publication> publish(const std::string& from, const std::string& to) override {
     before_publish();
     if (!publish_says.ok()) return publish_says;
-    return kernel_->publish(from, to);
+    return PassingFiles::publish(from, to);
   }
-  void remove(const std::string& path) noexcept override { kernel_->remove(path); }
-  absl::Status sync_directory(const std::string& path) override { return kernel_->sync_directory(path); }
-  absl::StatusOr<int> open_log(const std::string& path) override { return kernel_->open_log(path); }
-  void close_log(int fd) noexcept override { kernel_->close_log(fd); }
-
- private:
-  std::unique_ptr<FileAccess> kernel_ = make_kernel_files();
 };
 
 class SqliteCreate : public ::testing::Test {
@@ -96,7 +87,7 @@ TEST_F(SqliteCreate, ShowsTheNameOnlyWhenTheDatabaseIsComplete) {
   };
   ASSERT_EQ(create(), absl::OkStatus());
   EXPECT_EQ(names, std::vector<std::string>{files_.draft.substr(directory_.path().size() + 1)});
-  EXPECT_EQ(draft_says, "4");
+  EXPECT_EQ(draft_says, "5");
 }
 
 TEST_F(SqliteCreate, LetsAFasterProcessHaveTheName) {

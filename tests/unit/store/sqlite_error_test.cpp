@@ -50,11 +50,6 @@ TEST(SqliteError, CodesOfSqlite) {
 TEST(SqliteError, AMessageSaysWhatWasAttemptedAndWhy) {
   EXPECT_EQ(sqlite_status(SQLITE_IOERR_WRITE, EIO, "writing to '/x'").message(),
             "writing to '/x': disk I/O error (SQLite code 778, Input/output error)");
-  EXPECT_EQ(errno_status(ENOENT, "looking up '/x'").message(), "looking up '/x': No such file or directory");
-}
-
-TEST(SqliteError, OnlyTwoErrnosMeanNoSpace) {
-  for (int error = 0; error < 200; ++error) EXPECT_EQ(is_no_space(error), error == ENOSPC || error == EDQUOT);
 }
 
 }  // namespace

@@ -47,6 +47,16 @@ class SqliteHeader : public ::testing::Test {
 
 TEST_F(SqliteHeader, OfOursIsAccepted) { EXPECT_EQ(check(), absl::OkStatus()); }
 
+TEST_F(SqliteHeader, ThatCannotBeOpenedIsAnErrorAlsoOfAVfsThatDoesNotSayWhy) {
+  sqlite3_vfs silent = *sqlite3_vfs_find(nullptr);
+  silent.xOpen = [](sqlite3_vfs*, const char*, sqlite3_file* file, int, int*) {
+    file->pMethods = nullptr;
+    return SQLITE_CANTOPEN;
+  };
+  silent.xGetLastError = nullptr;
+  EXPECT_EQ(check_header(silent, path_).code(), Code::kInternal);
+}
+
 TEST_F(SqliteHeader, HasAPageSizeThatSqliteKnows) {
   for (const std::uint32_t size : {1u, 512u, 1024u, 32'768u}) {  // 1 stands for 65,536
     put(16, 2, size);

@@ -73,7 +73,7 @@ TEST_F(SqliteSchema, BeginsWithAnIdAndNoWrites) {
 TEST_F(SqliteSchema, CountsItsLives) {
   for (std::uint64_t life = 1; life <= 3; ++life) {
     Connection connection = open();
-    ASSERT_EQ(raise_epoch(connection), absl::OkStatus());
+    ASSERT_EQ(raise_epoch(connection, 77), absl::OkStatus());
     EXPECT_EQ(read_meta(connection)->epoch, life);
   }
 }

@@ -2,16 +2,22 @@
 // Method: one store on a real file, compared with a std::map.
 
 #include "store_test_support.hpp"
+#include "support/fault_vfs.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 
 namespace dictsqlite::store::testing {
 namespace {
+
+using testing_support::FaultCall;
+using testing_support::FaultFile;
+using testing_support::FaultVfs;
 
 TEST(SqliteStore, AppliedRowsComeBackAfterClosingAndReopening) {
   const TempDirectory directory;
@@ -91,17 +97,84 @@ TEST(SqliteStore, TheFileReadsWellInOtherPrograms) {
   EXPECT_EQ(plain_query(path, "PRAGMA integrity_check"), "ok");
 }
 
-TEST(SqliteStore, EveryOpenRaisesTheEpochAndKeepsTheDatabaseId) {
+TEST(SqliteStore, EveryLifeRaisesTheEpochAndKeepsTheDatabaseId) {
   const TempDirectory directory;
   const std::string path = directory.file("world.db");
   std::string id;
   for (int life = 1; life <= 3; ++life) {
     auto store = open_store(path);
+    EXPECT_EQ(store->writer().life().epoch, static_cast<std::uint64_t>(life - 1));
+    ASSERT_EQ(store->writer().begin_life(0), absl::OkStatus());
+    EXPECT_EQ(store->writer().life().epoch, static_cast<std::uint64_t>(life));
     EXPECT_EQ(plain_query(path, "SELECT value FROM dictsqlite_meta WHERE name='epoch'"), std::to_string(life));
     const std::string now = plain_query(path, "SELECT value FROM dictsqlite_meta WHERE name='database_id'");
     EXPECT_TRUE(life == 1 || now == id);
     id = now;
     ASSERT_TRUE(store->writer().close().ok());
+  }
+}
+
+// A log that is needed is known to the next life, until this one has ended well.
+TEST(SqliteStore, ALifeWithALogIsKnownUntilItEndsWell) {
+  const TempDirectory directory;
+  const std::string path = directory.file("world.db");
+  std::uint64_t log_id = 0;
+  {
+    auto store = open_store(path);
+    EXPECT_EQ(store->writer().life().log_id, 0U);
+    log_id = store->writer().draw_log_id();
+    EXPECT_NE(log_id, 0U);
+    EXPECT_NE(log_id, store->writer().draw_log_id());
+    ASSERT_EQ(store->writer().begin_life(log_id), absl::OkStatus());
+  }  // as a crash
+  {
+    auto store = open_store(path);
+    EXPECT_EQ(store->writer().life().log_id, log_id);
+    EXPECT_EQ(store->writer().life().epoch, 1U);
+    ASSERT_EQ(store->writer().begin_life(log_id + 1), absl::OkStatus());
+    EXPECT_EQ(store->writer().life().log_id, log_id + 1);
+    ASSERT_EQ(store->writer().close(), absl::OkStatus());
+  }
+  EXPECT_EQ(open_store(path)->writer().life().log_id, 0U);
+}
+
+TEST(SqliteStore, ALifeThatCannotBeMadeDurableDoesNotBegin) {
+  for (const FaultCall call : {FaultCall::kWrite, FaultCall::kSync}) {
+    const TempDirectory directory;
+    FaultVfs vfs;
+    SqliteOptions options = options_for(directory.file("world.db"));
+    options.vfs_name = vfs.name();
+    {
+      auto store = open_store(options);
+      vfs.inject({.file = FaultFile::kLog, .call = call, .error = EIO, .times = 1});
+      EXPECT_EQ(store->writer().begin_life(7).code(), absl::StatusCode::kInternal);
+      EXPECT_EQ(apply_sets(*store, {{"key", "value"}}, 1).code(), absl::StatusCode::kInternal);
+      EXPECT_EQ(store->writer().begin_life(7).code(), absl::StatusCode::kInternal);
+    }
+    vfs.clear();
+    ASSERT_EQ(open_store(options)->writer().close(), absl::OkStatus());
+  }
+}
+
+// An OK would let the log be removed.
+TEST(SqliteStore, AnEndThatCannotBeWrittenDownIsNone) {
+  const TempDirectory directory;
+  FaultVfs vfs;
+  SqliteOptions options = options_for(directory.file("world.db"));
+  options.vfs_name = vfs.name();
+  for (const auto& [error, code] :
+       {std::pair(ENOSPC, absl::StatusCode::kUnavailable), std::pair(EIO, absl::StatusCode::kInternal)}) {
+    {
+      auto store = open_store(options);
+      ASSERT_EQ(store->writer().begin_life(7), absl::OkStatus());
+      ASSERT_EQ(apply_sets(*store, {{"key", "value"}}, 1), absl::OkStatus());
+      vfs.inject({.file = FaultFile::kLog, .call = FaultCall::kWrite, .error = error});
+      EXPECT_EQ(store->writer().close().code(), code);
+    }
+    vfs.clear();
+    auto store = open_store(options);
+    EXPECT_EQ(store->writer().life().log_id, 7U);
+    ASSERT_EQ(store->writer().close(), absl::OkStatus());
   }
 }
 

@@ -2,6 +2,8 @@
 // disk cannot take the mark and that changes nothing. Method: direct calls, with files that only note what is asked.
 #include "store/write_guard.hpp"
 
+#include "support/passing_files.hpp"
+
 #include <gtest/gtest.h>
 
 #include <sqlite3.h>
@@ -16,19 +18,14 @@ namespace {
 
 using Code = absl::StatusCode;
 
-class NotedFiles final : public FileAccess {
+class NotedFiles final : public testing_support::PassingFiles {
  public:
   std::vector<std::string> asked;
   absl::Status answer;
 
-  absl::StatusOr<std::string> resolve_directory(const std::string& path) override { return path; }
-  absl::StatusOr<FileFacts> facts(const std::string&) override { return FileFacts{}; }
   absl::Status create_private(const std::string& path) override { return note("create " + path); }
-  absl::StatusOr<Publication> publish(const std::string&, const std::string&) override { return answer; }
   void remove(const std::string& path) noexcept override { static_cast<void>(note("remove " + path)); }
   absl::Status sync_directory(const std::string& path) override { return note("sync " + path); }
-  absl::StatusOr<int> open_log(const std::string&) override { return -1; }
-  void close_log(int) noexcept override {}
 
  private:
   absl::Status note(std::string what) {
