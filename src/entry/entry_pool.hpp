@@ -97,6 +97,8 @@ class BasicEntryPool {
 
   [[nodiscard]] BlockOffset offset_of(const Entry* entry) const noexcept { return slab_.offset_of(entry); }
   [[nodiscard]] Entry* at(BlockOffset offset) const noexcept { return static_cast<Entry*>(slab_.at(offset)); }
+  /// A hint that the entry will be read soon. The offset may be stale.
+  void prefetch(BlockOffset offset) const noexcept { __builtin_prefetch(slab_.at(offset)); }
   [[nodiscard]] std::size_t used_bytes() const noexcept { return slab_.used_bytes(); }
 
  private:

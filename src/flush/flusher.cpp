@@ -1,35 +1,20 @@
 #include "flush/flusher.hpp"
 
 #include "base/assert.hpp"
-#include "io/kernel_error.hpp"
+#include "base/seeded_bug.hpp"
+#include "flush/direct_pipeline.hpp"
+#include "flush/journaled_pipeline.hpp"
 
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <limits>
-#include <optional>
-#include <span>
 #include <utility>
 
 namespace dictsqlite::flush {
 
 using detail::Completion;
 using entry::Entry;
-using entry::EntryKind;
-
-namespace {
-
-// One transaction takes at most so many writes and bytes: it bounds how long one may run and how many pages it dirties.
-// Large transactions are what makes SQLite fast: sorted rows share pages.
-constexpr std::size_t kTransactionRowsMax = 1u << 18;
-// A log so many times as long as it should be ends our own scans.
-constexpr std::uint64_t kPinnedLogFactor = 4;
-constexpr std::size_t kTransactionBytesMax = 64u << 20;
-// How often a transaction that found no space is tried again.
-constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50);
-constexpr std::uint64_t kSyncTag = 1;
-
-}  // namespace
 
 Flusher::Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache& cache, Watermarks& watermarks,
                  base::Failure& failure, task::ResumeThread& resume)
@@ -41,7 +26,28 @@ Flusher::Flusher(Config config, FlusherHost& host, WritePath& path, cache::Cache
       failure_(failure),
       resume_(resume),
       clock_(config_.clock),
+      pipeline_(make_pipeline()),
+      pacer_(path.admission().bytes_max()),
       thread_(config_.threads) {}
+
+std::unique_ptr<Pipeline> Flusher::make_pipeline() {
+  if (config_.memory_only) return nullptr;
+  io::FileAccess* files = config_.store.files;
+  if (files == nullptr) {
+    own_files_ = io::make_kernel_files();
+    files = own_files_.get();
+  }
+  PipelineHost& host = *this;
+  if (config_.journaled) {
+    return std::make_unique<JournaledPipeline>(
+        JournaledPipeline::Config{config_.policy, config_.store, config_.log_bytes_max, config_.log_loss,
+                                  path_.admission().bytes_max(), *files, config_.clock, config_.threads},
+        host, path_, cache_, watermarks_, counters_, failure_);
+  }
+  return std::make_unique<DirectPipeline>(DirectPipeline::Config{config_.policy, config_.store, config_.log_loss,
+                                                                 path_.admission().bytes_max(), *files, config_.clock},
+                                          host, path_, cache_, watermarks_, counters_);
+}
 
 Flusher::~Flusher() { join(); }
 
@@ -60,6 +66,7 @@ void Flusher::join() noexcept {
 
 void Flusher::give_up() noexcept {
   give_up_.raise();  // (Q1)
+  if (pipeline_ != nullptr) pipeline_->give_up();
   path_.doorbell().ring();
 }
 
@@ -69,7 +76,7 @@ void Flusher::run() noexcept {
     host_.opened();
     loop();
   } else {
-    store_.reset();
+    if (pipeline_ != nullptr) pipeline_->abandon();
     waiters_.take_last();
     answer_closer(opening);
   }
@@ -88,19 +95,16 @@ absl::Status Flusher::open() {
   if (!opened->fallback_reason.empty()) host_.emit(EventKind::kIoBackendFallback, opened->fallback_reason);
   path_.doorbell().set_waker(
       {backend_.get(), [](void* backend) noexcept { static_cast<io::IoBackend*>(backend)->wake(); }});
-  if (!config_.memory_only) {
-    absl::StatusOr<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::open(config_.store);
-    if (!store.ok()) return store.status();
-    store_ = *std::move(store);
-    const std::uint64_t last = store_->writer().last_sequence();
-    attempted_sequence_ = last;
-    watermarks_.applied.raise(last);
-    all_durable();
-    path_.ring().start_at(last + 1);
-    publish_counters();
-  }
-  last_activity_ = clock_.now();
-  return host_.store_opened(store_.get());
+  if (pipeline_ == nullptr) return host_.store_opened(nullptr);
+  absl::Status status = pipeline_->open(*backend_);
+  if (!status.ok()) return status;
+  path_.ring().start_at(watermarks_.durable.value() + 1);
+  const RecoveryFacts& recovery = pipeline_->recovery();
+  if (!recovery.lost.empty()) host_.emit(EventKind::kLogLost, recovery.lost);
+  counters_.recovered_writes.store(recovery.writes, std::memory_order_relaxed);            // statistics
+  counters_.recovered_rows.store(recovery.rows, std::memory_order_relaxed);                // the same
+  counters_.recovery_nanoseconds.store(recovery.time.count(), std::memory_order_relaxed);  // the same
+  return host_.store_opened(pipeline_->store());
 }
 
 void Flusher::loop() {
@@ -115,28 +119,35 @@ bool Flusher::step() {
   waiters_.take_new();
   closing_ = closing_ || waiters_.any(WaitFor::kClosed);
   reap(backend_->poll(completions_));
+  if (pipeline_ != nullptr) pipeline_->take_news();
+  if (failure_.failed() && !refused_) fail(absl::OkStatus());  // another thread of the pipeline's has met it
   complete_waiters();
+  pace();
   admit_parked();
   if (closing_ && close_step()) return true;
   if (cache_.backlog_is_large()) cache_.collect();
   if (config_.memory_only || failure_.failed()) return false;
 
-  const FlushView look = view();
-  // Starting a sync takes no time, and the next transaction is built while it runs; the other way round it would never
-  // start under writers that never pause.
-  if (config_.policy.should_sync(look)) {
-    start_sync();
-    return true;
+  return pipeline_->step(demand());
+}
+
+// What those who wait want, and those who found no room.
+Demand Flusher::demand() noexcept {
+  Demand demand;
+  for (const WaitFor kind : {WaitFor::kApplied, WaitFor::kSettled}) {
+    if (waiters_.any(kind)) demand.apply_to = std::max(demand.apply_to, waiters_.furthest(kind));
   }
-  if (config_.policy.should_apply(look)) {
-    apply();
-    return true;
+  if (waiters_.any(WaitFor::kDurable)) {
+    demand.durable_to = waiters_.furthest(WaitFor::kDurable);
+    demand.durable_from = waiters_.nearest(WaitFor::kDurable);
   }
-  if (config_.policy.should_checkpoint(look)) {
-    checkpoint();
-    return true;
-  }
-  return false;
+  if (waiters_.any(WaitFor::kSettled)) demand.settle_from = waiters_.nearest(WaitFor::kSettled);
+  const ring::Admission& admission = path_.admission();
+  // With a log, half is left for what comes while the other half is applied, which takes long.
+  const std::size_t much = config_.journaled ? admission.bytes_max() / 2 : admission.bytes_max() / 4 * 3;
+  demand.under_pressure = path_.parked().count() != 0 || admission.used_bytes() > much;
+  demand.closing = closing_;
+  return demand;
 }
 
 // --- draining and admission ---
@@ -153,22 +164,43 @@ void Flusher::drain() {
       path_.release(write);
       continue;
     }
-    if (staged_.empty()) oldest_waiting_ = clock_.now();
-    staged_rows_ += write->kind == EntryKind::kBatch ? write->word<BatchRows>()->count : 1;
-    staged_.push_back(write);
+    pipeline_->stage(write);
   }
   if (drained == 0) return;
   ring.release_room();
   if (config_.memory_only) cache_.trim(watermarks_.applied.value(), 0, cache::Cache::Evict::kOnlyAbsences);
 }
 
+bool Flusher::keep_going() {
+  drain();
+  if (cache_.backlog_is_large()) cache_.collect();
+  return !give_up_.is_raised();  // (Q2)
+}
+
+// With a log only: without one this thread is the one that applies, and admits nobody meanwhile.
+void Flusher::pace() {
+  if (!config_.journaled || failure_.failed()) return;
+  ring::Admission& admission = path_.admission();
+  const std::uint64_t given_back = counters_.bytes_applied.load(std::memory_order_relaxed);  // no more than a hint
+  const bool was_pacing = pacer_.is_pacing();
+  const std::size_t limit = pacer_.limit(clock_.now(), admission.used_bytes(), given_back);
+  if (was_pacing || pacer_.is_pacing()) admission.open_up_to(limit);
+}
+
+void Flusher::note_stall(const Completion& parked) noexcept {
+  const std::int64_t waited = clock_.now().count() - static_cast<std::int64_t>(parked.sequence);
+  if (waited <= counters_.longest_stall_nanoseconds.load(std::memory_order_relaxed)) return;  // our own
+  counters_.longest_stall_nanoseconds.store(waited, std::memory_order_relaxed);               // a statistic
+}
+
 void Flusher::admit_parked() {
-  if (path_.parked().is_paused()) {
+  if (path_.parked().is_paused() || DICTSQLITE_SEEDED_BUG(kParkedForgotten)) {
     parked_seen_ = path_.parked().count();  // resume() rings
     return;
   }
   const task::ResumeThread::WakeOnce wake_once(resume_);
   while (Completion* completion = path_.parked().front()) {
+    note_stall(*completion);
     if (!admit_first_parked(completion)) break;
   }
   parked_seen_ = path_.parked().count();
@@ -214,6 +246,8 @@ void Flusher::complete_waiters() {
   const task::ResumeThread::WakeOnce wake_once(resume_);
   const auto done = [](Completion* completion) { detail::complete(completion, absl::StatusCode::kOk); };
   waiters_.take_up_to(WaitFor::kApplied, watermarks_.applied.value(), done);
+  if (DICTSQLITE_SEEDED_BUG(kAnsweredAtCommit))
+    waiters_.take_up_to(WaitFor::kDurable, watermarks_.applied.value(), done);
   waiters_.take_up_to(WaitFor::kDurable, watermarks_.durable.value(), done);
   waiters_.take_up_to(WaitFor::kSettled, watermarks_.settled.value(), done);
   if (failure_.failed()) refuse_everyone();
@@ -224,7 +258,9 @@ void Flusher::complete_waiters() {
 void Flusher::refuse_everyone() {
   const std::string sentence = failure_.sentence();
   const auto refuse = [&](Completion* completion) {
-    if (completion->sequence <= attempted_sequence_) {
+    if (DICTSQLITE_SEEDED_BUG(kAnsweredAfterFailure)) {
+      detail::complete(completion, absl::StatusCode::kOk);
+    } else if (completion->sequence <= pipeline_->attempted()) {
       detail::complete(completion, absl::StatusCode::kUnknown, "it is not known what survived: " + sentence);
     } else {
       detail::complete(completion, absl::StatusCode::kAborted, "not written: " + sentence);
@@ -235,154 +271,22 @@ void Flusher::refuse_everyone() {
   }
 }
 
-// --- applying ---
-
-std::size_t Flusher::transaction_size() const noexcept {
-  std::size_t rows = 0;
-  std::size_t bytes = 0;
-  std::size_t count = 0;
-  while (count < staged_.size() && rows < kTransactionRowsMax && bytes < kTransactionBytesMax) {
-    const Entry& write = *staged_[count++];
-    rows += write.kind == EntryKind::kBatch ? write.word<BatchRows>()->count : 1;
-    bytes += WritePath::footprint(write);
-  }
-  return count;
-}
-
-void Flusher::apply() {
-  const std::size_t writes = transaction_size();
-  const std::uint64_t last = staged_[writes - 1]->sequence;
-  fold_.begin(std::span(staged_).first(writes));
-  const std::uint64_t attempted_before = std::exchange(attempted_sequence_, last);
-  const auto next_rows = [this]() -> std::optional<std::span<const store::RowWrite>> {
-    drain();
-    if (cache_.backlog_is_large()) cache_.collect();
-    if (give_up_.is_raised()) return std::nullopt;  // (Q2)
-    return fold_.next();
-  };
-  const absl::Status status = store_->writer().apply(next_rows, last);
-  publish_counters();
-  if (status.ok()) {
-    applied_up_to(last, writes, fold_.rows_given());
-  } else if (absl::IsUnavailable(status)) {
-    disk_full(FullFor::kTransaction);
-  } else if (absl::IsAborted(status)) {
-    attempted_sequence_ = attempted_before;  // close_step() goes on from here
-  } else {
-    fail(status);
-  }
-}
-
-void Flusher::applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows) {
-  const base::Instant now = clock_.now();
-  if (watermarks_.applied.value() == watermarks_.durable.value()) oldest_unsynced_ = now;
-  watermarks_.applied.raise(sequence);
-  counters_.transactions.fetch_add(1, std::memory_order_relaxed);         // a statistic
-  counters_.rows_applied.fetch_add(rows, std::memory_order_relaxed);      // a statistic
-  counters_.writes_applied.fetch_add(writes, std::memory_order_relaxed);  // a statistic
-  std::size_t bytes = 0;
-  constexpr std::size_t kAhead = 8;  // whoever wrote them, it was on another processor
-  for (std::size_t index = 0; index < writes; ++index) {
-    if (index + kAhead < writes) __builtin_prefetch(staged_[index + kAhead], 1);
-    Entry* write = staged_[index];
-    bytes += WritePath::footprint(*write);
-    staged_rows_ -= write->kind == EntryKind::kBatch ? write->word<BatchRows>()->count : 1;
-    path_.release(write);
-  }
-  staged_.erase(staged_.begin(), staged_.begin() + static_cast<std::ptrdiff_t>(writes));
-  oldest_waiting_ = now;
-  last_activity_ = now;
-  // Evict before the budget is given back: both together never exceed what was configured.
-  cache_.trim(sequence, path_.admission().used_bytes() - bytes, cache::Cache::Evict::kClean);
-  path_.admission().give_back(bytes);
-  if (full_for_ == FullFor::kTransaction) disk_has_space();
-}
-
-void Flusher::disk_full(FullFor what) {
-  retry_after_ = clock_.now() + kDiskFullRetry;
-  full_for_ = what;
-  if (path_.disk_full()) return;
-  path_.set_disk_full(true);
-  host_.emit(EventKind::kDiskFull, what == FullFor::kTransaction
-                                       ? "no space for a transaction; it is retried until there is"
-                                       : "no space to copy the write-ahead log; it is retried");
-}
-
-void Flusher::disk_has_space() {
-  full_for_ = FullFor::kNothing;
-  if (!path_.disk_full()) return;
-  path_.set_disk_full(false);
-  host_.emit(EventKind::kDiskFullOver, "there is space again; everything that waited is being written");
-}
-
-// --- durability ---
-
-void Flusher::start_sync() {
-  const int fd = store_->writer().sync_descriptor();
-  if (fd < 0) {
-    all_durable();
-    return;
-  }
-  sync_target_ = watermarks_.applied.value();
-  sync_in_flight_ = true;
-  counters_.syncs.fetch_add(1, std::memory_order_relaxed);  // a statistic
-  backend_->submit_data_sync(fd, kSyncTag);
-}
+// --- durability and failure ---
 
 void Flusher::reap(std::size_t count) {
   for (std::size_t index = 0; index < count; ++index) {
-    const io::IoCompletion& completion = completions_[index];
-    DICTSQLITE_ASSERT(completion.tag == kSyncTag && sync_in_flight_, "the flusher has one request in flight");
-    sync_in_flight_ = false;
-    const int error = completion.result < 0 ? static_cast<int>(-completion.result) : 0;
-    store_->writer().sync_finished(error);
-    if (error != 0) {
-      fail(absl::InternalError(io::kernel_error("fdatasync", "of the write-ahead log", error).message()));
-      return;
-    }
-    watermarks_.durable.raise(sync_target_);
-    watermarks_.settled.raise(sync_target_);
-    oldest_unsynced_ = clock_.now();
+    pipeline_->completed(completions_[index]);
   }
-}
-
-void Flusher::checkpoint() {
-  const absl::StatusOr<bool> complete = store_->writer().checkpoint();
-  publish_counters();
-  if (!complete.ok()) {
-    return absl::IsUnavailable(complete.status()) ? disk_full(FullFor::kCheckpoint) : fail(complete.status());
-  }
-  disk_has_space();
-  if (*complete) {
-    wal_bytes_blocked_ = 0;
-    all_durable();
-    return;
-  }
-  if (wal_bytes_blocked_ == 0)
-    host_.emit(EventKind::kCheckpointBlocked, "a reader keeps the write-ahead log from being emptied");
-  wal_bytes_blocked_ =
-      std::max<std::uint64_t>(counters_.wal_bytes.load(std::memory_order_relaxed), 1);  // our own counter
-  if (wal_bytes_blocked_ >= kPinnedLogFactor * config_.policy.wal_bytes_max) host_.log_pinned();
-}
-
-void Flusher::all_durable() noexcept {
-  const std::uint64_t applied = watermarks_.applied.value();
-  watermarks_.durable.raise(applied);
-  watermarks_.settled.raise(applied);
 }
 
 void Flusher::fail(const absl::Status& status) {
-  if (!failure_.set(status)) return;
-  path_.ring().fail();
-  host_.emit(EventKind::kFailed, failure_.sentence());
-  // The cache keeps what it has: entries above `applied` are never evicted, and reads go on.
-  for (Entry* write : staged_) {
-    path_.admission().give_back(
-        WritePath::footprint(*write));  // so that whoever is parked reaches the ring, and its refusal
-    path_.release(write);
+  if (failure_.set(status)) {
+    path_.ring().fail();
+    host_.emit(EventKind::kFailed, failure_.sentence());
   }
-  staged_.clear();
-  staged_rows_ = 0;
+  if (std::exchange(refused_, true)) return;
+  path_.admission().open_up_to(path_.admission().bytes_max());  // whoever is parked is to reach its refusal
+  pipeline_->drop();
   refuse_everyone();
 }
 
@@ -394,15 +298,17 @@ bool Flusher::close_step() {
   ring::WriteRing& ring = path_.ring();
   const bool give_up = give_up_.is_raised();  // (Q2)
   gave_up_ = give_up;
-  if (give_up && !failure_.failed() && !staged_.empty()) {
-    fail(
-        absl::DeadlineExceededError(absl::StrCat("closing took too long; ", staged_rows_, " writes were not written")));
+  const std::size_t unsafe_rows = pipeline_ == nullptr ? 0 : pipeline_->unsafe_rows();
+  if (give_up && !failure_.failed() && unsafe_rows != 0) {
+    fail(absl::DeadlineExceededError(absl::StrCat("closing took too long; ", unsafe_rows, " writes were not written")));
     return false;
   }
   if (path_.parked().count() != 0 && !give_up) return false;
   ring.close();
   drain();
-  if (ring.next() != ring.claimed() || !staged_.empty() || sync_in_flight_) return false;
+  if (ring.next() != ring.claimed() ||
+      (pipeline_ != nullptr && !pipeline_->is_drained() && !DICTSQLITE_SEEDED_BUG(kClosedBeforeDrained)))
+    return false;
   finished_ = true;
   return true;
 }
@@ -411,12 +317,11 @@ void Flusher::finish() {
   host_.store_closing();
   absl::Status status;
   if (failure_.failed()) {
+    if (pipeline_ != nullptr) pipeline_->abandon();
     status = absl::FailedPreconditionError(failure_.sentence());
-  } else if (store_ != nullptr) {
-    status = store_->writer().close(gave_up_ ? store::ClosingLog::kLeft : store::ClosingLog::kCopied);
-    if (status.ok()) all_durable();
+  } else if (pipeline_ != nullptr) {
+    status = pipeline_->close(gave_up_ ? store::ClosingLog::kLeft : store::ClosingLog::kCopied);
   }
-  store_.reset();
   // Only now: whoever comes later and is refused finds the durable watermark where it belongs.
   waiters_.take_last();
   if (!status.ok() && failure_.set(status)) path_.ring().fail();
@@ -430,16 +335,6 @@ void Flusher::answer_closer(const absl::Status& status) {
   waiters_.take_up_to(WaitFor::kClosed, std::numeric_limits<std::uint64_t>::max(), [&](Completion* completion) {
     detail::complete(completion, status.code(), std::string(status.message()));
   });
-}
-
-// --- statistics ---
-
-void Flusher::publish_counters() noexcept {
-  const store::StoreCounters counters = store_->writer().counters();
-  // Statistics: read by anyone, each on its own.
-  counters_.wal_bytes.store(counters.wal_bytes, std::memory_order_relaxed);
-  counters_.checkpoints.store(counters.checkpoints, std::memory_order_relaxed);
-  counters_.checkpoints_blocked.store(counters.checkpoints_blocked, std::memory_order_relaxed);
 }
 
 }  // namespace dictsqlite::flush

@@ -1,13 +1,9 @@
-// Flusher: the thread that drains the ring into SQLite transactions, makes them durable and tells who waits.
+// Flusher: the thread that drains the ring into the pipeline, and tells who waits for what comes out of it.
 //
-//   ring --drain--> staged --fold, apply--> SQLite --sync--> durable
-//                                      applied ^            ^ durable = settled
-//
-// What queued while the last transaction ran is the next one; while a sync runs, the next transaction is built
-// (one sync in flight). When to do what is FlushPolicy's; this class carries it out.
+//   ring --drain--> Pipeline --> watermarks --> waiters
 //
 // Thread-safety: start(), join(), waiters() and counters() as said there; everything else is the flusher thread's.
-// Ownership:     owns the I/O backend and the store, which live and die on its thread.
+// Ownership:     owns the I/O backend and, through the pipeline, the store.
 #pragma once
 
 #include <dictsqlite/event.hpp>
@@ -15,8 +11,10 @@
 #include "base/failure.hpp"
 #include "base/flag.hpp"
 #include "cache/cache.hpp"
+#include "flush/admission_pacer.hpp"
+#include "flush/flush_counters.hpp"
 #include "flush/flush_policy.hpp"
-#include "flush/fold.hpp"
+#include "flush/pipeline.hpp"
 #include "flush/waiters.hpp"
 #include "flush/write_path.hpp"
 #include "io/io_backend.hpp"
@@ -55,24 +53,14 @@ class FlusherHost {
   ~FlusherHost() = default;
 };
 
-/// Statistics: written by the flusher, read by anyone; each relaxed, each on its own.
-struct FlushCounters {
-  std::atomic<std::uint64_t> transactions{0};
-  std::atomic<std::uint64_t> rows_applied{0};
-  std::atomic<std::uint64_t> writes_applied{0};
-  std::atomic<std::uint64_t> syncs{0};
-  std::atomic<std::uint64_t> stalled_publishes{0};
-  std::atomic<std::uint64_t> wal_bytes{0};
-  std::atomic<std::uint64_t> checkpoints{0};
-  std::atomic<std::uint64_t> checkpoints_blocked{0};
-  std::atomic<bool> on_uring{false};
-};
-
-class Flusher {
+class Flusher final : private PipelineHost {
  public:
   struct Config {
     FlushPolicy policy;
     bool memory_only;
+    bool journaled;
+    std::uint64_t log_bytes_max;
+    journal::LogLoss log_loss;
     io::BackendChoice backend;
     std::string probe_directory;
     store::SqliteOptions store;
@@ -113,33 +101,29 @@ class Flusher {
   // One look around. True if something was done and another look is due.
   bool step();
   void drain();
+  void pace();
   void admit_parked();
+  void note_stall(const detail::Completion& parked) noexcept;
   void refuse_parked();
   bool admit_first_parked(detail::Completion* completion);
   void complete_waiters();
-  void apply();
-  [[nodiscard]] std::size_t transaction_size() const noexcept;
-  void applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows);
-  // What found no space last, and is the one to find that there is some again.
-  enum class FullFor : std::uint8_t { kNothing, kTransaction, kCheckpoint };
-  void disk_full(FullFor what);
-  void disk_has_space();
-  void start_sync();
   void reap(std::size_t count);
-  void checkpoint();
-  void all_durable() noexcept;
   void fail(const absl::Status& status);
   void refuse_everyone();
   bool close_step();
   void sleep();
-  bool poll_before_sleep();
-  [[nodiscard]] bool nothing_new(std::uint64_t wake_ticket);
-  [[nodiscard]] std::uint64_t choose_wake_ticket(const FlushView& view) const noexcept;
-  [[nodiscard]] FlushView view() const;
-  void publish_counters() noexcept;
-  [[nodiscard]] bool asked_beyond(WaitFor kind, std::uint64_t sequence) const noexcept {
-    return waiters_.any(kind) && waiters_.furthest(kind) > sequence;
-  }
+  bool poll_before_sleep(bool is_holding);
+  [[nodiscard]] bool nothing_new(std::uint64_t wake_ticket, bool is_holding);
+  [[nodiscard]] std::uint64_t choose_wake_ticket(const Demand& demand) const noexcept;
+  [[nodiscard]] Demand demand() noexcept;
+
+  // PipelineHost
+  [[nodiscard]] bool keep_going() override;
+  void pipeline_failed(const absl::Status& status) override { fail(status); }
+  void log_pinned() override { host_.log_pinned(); }
+  void emit(EventKind kind, const std::string& message) override { host_.emit(kind, message); }
+
+  [[nodiscard]] std::unique_ptr<Pipeline> make_pipeline();
 
   const Config config_;
   FlusherHost& host_;
@@ -155,24 +139,14 @@ class Flusher {
   // The thread's own.
   const base::Clock& clock_;
   std::unique_ptr<io::IoBackend> backend_;
-  std::unique_ptr<store::SqliteStore> store_;
-  Fold fold_;
-  std::vector<entry::Entry*> staged_;  // drained, not applied; one reference each
-  std::size_t staged_rows_ = 0;
-  base::Instant oldest_waiting_{};
-  base::Instant oldest_unsynced_{};
-  base::Instant last_activity_{};
-  base::Instant retry_after_{};
-  FullFor full_for_ = FullFor::kNothing;
-  std::uint64_t attempted_sequence_ = 0;  // the last one that was ever in a transaction
-  std::uint64_t sync_target_ = 0;         // what the sync in flight covers
-  std::uint64_t wal_bytes_blocked_ = 0;
+  std::unique_ptr<io::FileAccess> own_files_;  // if the owner brought none
+  std::unique_ptr<Pipeline> pipeline_;         // none without a disk
+  bool refused_ = false;                       // everybody was told of the failure
+  AdmissionPacer pacer_;
   std::uint64_t parked_seen_ = 0;  // parked writes that could not be moved in at the last try
-  bool sync_in_flight_ = false;
   bool closing_ = false;
   bool gave_up_ = false;  // closing has seen give_up_
   bool finished_ = false;
-  absl::Status close_status_;
   std::array<io::IoCompletion, 8> completions_;
   task::LibraryThread thread_;
 };

@@ -1,10 +1,10 @@
 #include "flush/fold.hpp"
 
+#include "base/seeded_bug.hpp"
+#include "flush/key_prefix.hpp"
 #include "flush/write_path.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 namespace dictsqlite::flush {
 
@@ -12,12 +12,6 @@ namespace {
 
 // Entries were written by other threads a while ago: each is fetched so many entries before it is looked at.
 constexpr std::size_t kAhead = 8;
-
-std::uint64_t key_prefix(std::string_view key) noexcept {
-  std::uint64_t word = 0;
-  std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
-  return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
-}
 
 bool same_key(const entry::Entry& a, const entry::Entry& b) noexcept {
   return a.table_id == b.table_id && a.key() == b.key();
@@ -46,6 +40,7 @@ void Fold::begin(std::span<entry::Entry* const> writes) {
     if (a.prefix != b.prefix) return a.prefix < b.prefix;
     const int order = a.entry->key().compare(b.entry->key());
     if (order != 0) return order < 0;
+    if (DICTSQLITE_SEEDED_BUG(kOlderFolded)) return a.entry->sequence > b.entry->sequence;
     return a.entry->sequence < b.entry->sequence;  // a batch holds a key once: never equal
   });
 }
@@ -59,6 +54,7 @@ std::span<const store::RowWrite> Fold::next() {
                         !same_key(entry, *items_[next_ + 1].entry);
     if (!newest) continue;
     const bool is_set = entry.kind == entry::EntryKind::kSet;
+    if (!is_set && DICTSQLITE_SEEDED_BUG(kEraseFolded)) continue;
     portion_.push_back({is_set ? store::RowKind::kSet : store::RowKind::kErase, entry.table_id, entry.expires_at,
                         entry.key(), is_set ? entry.value() : std::string_view()});
   }

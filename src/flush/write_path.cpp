@@ -1,5 +1,7 @@
 #include "flush/write_path.hpp"
 
+#include "base/seeded_bug.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -38,7 +40,7 @@ void WritePath::release(Entry* write) noexcept {
 
 Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {
   const bool is_refused = limits_.refuse_on_disk_full && disk_full();
-  if (DICTSQLITE_UNLIKELY(parked_.must_wait())) {
+  if (DICTSQLITE_UNLIKELY(parked_.must_wait()) && !DICTSQLITE_SEEDED_BUG(kParkedOvertaken)) {
     if (parked_.is_closed()) return {AcceptOutcome::kClosed, 0};
     return {is_refused ? AcceptOutcome::kDiskFull : AcceptOutcome::kNoRoom, 0};  // those before it may wait for long
   }

@@ -24,6 +24,7 @@
 #include "ring/parked_writes.hpp"
 #include "ring/write_ring.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -85,6 +86,11 @@ class WritePath {
   /// Bytes the write takes from the budget of unapplied ones.
   [[nodiscard]] static std::size_t footprint(const entry::Entry& entry) noexcept;
 
+  /// How many rows it is.
+  [[nodiscard]] static std::size_t rows(const entry::Entry& entry) noexcept {
+    return entry.kind == entry::EntryKind::kBatch ? entry.word<BatchRows>()->count : 1;
+  }
+
   [[nodiscard]] ring::WriteRing& ring() noexcept { return ring_; }
   [[nodiscard]] ring::Admission& admission() noexcept { return admission_; }
   [[nodiscard]] const ring::Admission& admission() const noexcept { return admission_; }
@@ -95,8 +101,15 @@ class WritePath {
   /// The last sequence claimed so far: everything accepted is up to it.
   [[nodiscard]] std::uint64_t claimed_sequence() const noexcept { return ring_.claimed() - 1; }
 
-  void set_disk_full(bool full) noexcept { disk_full_.store(full, std::memory_order_relaxed); }  // advice to newcomers
-  [[nodiscard]] bool disk_full() const noexcept { return disk_full_.load(std::memory_order_relaxed); }  // a gauge
+  /// What found no space last, each told by its own thread.
+  enum class FullFor : std::uint8_t { kSqlite, kLog };
+  void set_disk_full(FullFor what, bool full) noexcept {
+    disk_full_[static_cast<std::size_t>(what)].store(full, std::memory_order_relaxed);  // advice to newcomers
+  }
+  [[nodiscard]] bool disk_full(FullFor what) const noexcept {
+    return disk_full_[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);  // a gauge
+  }
+  [[nodiscard]] bool disk_full() const noexcept { return disk_full(FullFor::kSqlite) || disk_full(FullFor::kLog); }
 
  private:
   [[nodiscard]] Accepted accept_with_room(entry::Entry* entry, Ring ring) noexcept;
@@ -110,7 +123,7 @@ class WritePath {
   ring::ParkedWrites parked_;
   ring::BatchGate gate_;
   io::Doorbell doorbell_;
-  std::atomic<bool> disk_full_{false};
+  std::array<std::atomic<bool>, 2> disk_full_{};
 };
 
 }  // namespace dictsqlite::flush

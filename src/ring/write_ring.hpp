@@ -9,11 +9,12 @@
 // The tail holds the next ticket and two bits, closed and failed, in one word: a claim after close() or fail()
 // fails, and the tickets before are a frozen, complete set.
 //
-//   (W1) producer: publish, seq_cst store of the slot     (W2) consumer: pop, seq_cst load of the slot
+//   (W1) producer: publish, seq_cst store of the slot     (W2) consumer: pop, acquire load of the slot; ready, seq_cst
 //        seq_cst rather than release for the sake of the doorbell, see io/doorbell.hpp (D1) (D4)
 //   (W3) consumer: head store, release, after it emptied the slots
 //   (W4) producer: head load, acquire, before it claims: the slot of its ticket is empty
-//   (W5) claim, and close or fail: CAS or OR on the tail, seq_cst, before the producer's look at the doorbell (D2)
+//   (W5) claim: CAS on the tail, seq_cst, before the producer's look at the doorbell (D2); close or fail: OR on it,
+//        release: nobody learns of them from a look before he sleeps
 //   (W6) consumer: look at the tail, seq_cst, after its store to the doorbell (D3): it sleeps without having looked at
 //        a slot if nobody has claimed the ticket it waits for
 #pragma once
@@ -21,6 +22,7 @@
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
+#include "base/seeded_bug.hpp"
 #include "entry/entry.hpp"
 
 #include <bit>
@@ -66,7 +68,7 @@ class BasicWriteRing {
   [[nodiscard]] Claim try_claim() noexcept {
     std::uint64_t tail = tail_.load(std::memory_order_relaxed);  // validated by the CAS
     for (;;) {
-      if (DICTSQLITE_UNLIKELY((tail & (kClosed | kFailed)) != 0)) {
+      if (DICTSQLITE_UNLIKELY((tail & (kClosed | kFailed)) != 0) && !DICTSQLITE_SEEDED_BUG(kClosedRingAccepts)) {
         return {(tail & kFailed) != 0 ? ClaimOutcome::kFailed : ClaimOutcome::kClosed, 0};
       }
       const std::uint64_t ticket = tail >> kBits;
@@ -96,8 +98,8 @@ class BasicWriteRing {
   }  // (W6)
 
   /// No claims after this. Tickets claimed before are still published.
-  void close() noexcept { tail_.fetch_or(kClosed, std::memory_order_seq_cst); }  // (W5)
-  void fail() noexcept { tail_.fetch_or(kFailed, std::memory_order_seq_cst); }   // (W5)
+  void close() noexcept { tail_.fetch_or(kClosed, std::memory_order_release); }  // (W5)
+  void fail() noexcept { tail_.fetch_or(kFailed, std::memory_order_release); }   // (W5)
   [[nodiscard]] bool is_closed() const noexcept {
     return (tail_.load(std::memory_order_acquire) & kClosed) != 0;
   }  // (W6) pairs with close()
@@ -117,7 +119,7 @@ class BasicWriteRing {
   /// The next published entry in ticket order, or nullptr. Its room is given back by release_room().
   [[nodiscard]] Entry* pop() noexcept {
     Atomic<Entry*>& slot = slot_of(next_);
-    Entry* entry = slot.load(std::memory_order_seq_cst);  // (W2)
+    Entry* entry = slot.load(std::memory_order_acquire);  // (W2): ready() is the look before it sleeps
     if (entry == nullptr) return nullptr;
     slot.store(nullptr, std::memory_order_relaxed);  // published by (W3)
     ++next_;

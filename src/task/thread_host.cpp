@@ -19,11 +19,18 @@ class SystemThreads final : public ThreadHost {
   void joins(const char* /*name*/) noexcept override {}
 };
 
+// Never destroyed: a thread that was detached may end after main() has.
+union Immortal {
+  constexpr Immortal() noexcept : threads() {}
+  ~Immortal() {}
+  SystemThreads threads;
+};
+
 }  // namespace
 
 ThreadHost& system_threads() noexcept {
-  static constinit SystemThreads threads;  // stateless
-  return threads;
+  static constinit Immortal immortal;
+  return immortal.threads;
 }
 
 }  // namespace dictsqlite::task

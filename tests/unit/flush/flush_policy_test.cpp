@@ -55,6 +55,7 @@ FlushView view_with_log(std::uint64_t wal_bytes, std::uint64_t uncopied, std::ui
   view.wal_bytes = wal_bytes;
   view.wal_bytes_uncopied = uncopied;
   view.wal_bytes_blocked = blocked;
+  view.blocked_until = blocked != 0 ? kNow + kBlockedRetry : Instant(0);
   return view;
 }
 FlushView view_with_full_log() { return view_with_log(kWalBytesMax, kWalBytesMax); }
@@ -156,6 +157,44 @@ TEST(FlushPolicyApply, GoesOnWhileASyncIsInFlight) {
 }
 
 // --- syncing ---
+
+// Those who were answered come back one after another: the first of them do not make a transaction of their own.
+TEST(FlushPolicyGathering, WhoWaitsWaitsForHalfAsManyAsWereSynced) {
+  for (const FlushPolicy& policy : {kWriteBehind, kLazy}) {
+    FlushView view = view_with_rows(31);
+    view.asked_to_apply = true;
+    view.rows_synced = 64;
+    view.gathers_until = kNow + kInstant;
+    EXPECT_FALSE(policy.should_apply(view));
+    EXPECT_EQ(policy.next_look(view), kNow + kInstant);
+    view.waiting_rows = 32;
+    EXPECT_TRUE(policy.should_apply(view));
+    view.waiting_rows = 31;
+    view.gathers_until = kNow;
+    EXPECT_TRUE(policy.should_apply(view)) << "they did not come";
+    view.gathers_until = base::kNever;
+    view.sync_in_flight = true;
+    EXPECT_FALSE(policy.should_apply(view));
+    view.rows_synced = 100;
+    view.waiting_rows = 50;
+    EXPECT_TRUE(policy.should_apply(view));
+  }
+}
+
+TEST(FlushPolicyGathering, HoldsUpNothingElse) {
+  FlushView view = view_with_rows(1);
+  view.rows_synced = 64;
+  view.gathers_until = kNow + kInstant;
+  EXPECT_EQ(kWriteBehind.next_look(view), kNow + kInterval) << "nobody waits";
+  view.asked_to_apply = true;
+  for (bool FlushView::*reason : {&FlushView::under_pressure, &FlushView::closing}) {
+    FlushView other = view;
+    other.*reason = true;
+    EXPECT_TRUE(kWriteBehind.should_apply(other));
+  }
+  view.oldest_waiting = kNow - kInterval;
+  EXPECT_TRUE(kWriteBehind.should_apply(view));
+}
 
 TEST(FlushPolicySync, HasNothingToDoWhenEverythingIsDurable) {
   FlushView view = quiet_view();
@@ -271,6 +310,18 @@ TEST(FlushPolicyLog, IsFullAgainAQuarterAfterAReaderWasInTheWay) {
   EXPECT_FALSE(kWriteBehind.should_apply(view));
 }
 
+TEST(FlushPolicyLog, IsFullAgainAWhileAfterAReaderWasInTheWayEvenIfItHasNotGrown) {
+  FlushView view = view_with_log(4000, 4000, 4000);
+  view.waiting_rows = 1;
+  EXPECT_FALSE(kLazy.should_checkpoint(view));
+  EXPECT_EQ(kLazy.next_look(view), kNow + kBlockedRetry);
+  view.blocked_until = kNow;
+  EXPECT_TRUE(kLazy.should_checkpoint(view));
+  view.wal_bytes_uncopied = kWalBytesMax - 1;
+  EXPECT_FALSE(kLazy.should_checkpoint(view)) << "what there is to copy is little, and the writer is not idle";
+  EXPECT_EQ(kLazy.next_look(view), base::kNever);
+}
+
 TEST(FlushPolicyLog, IsNotCheckpointedBeforeTheRetryOfAFullDisk) {
   FlushView view = view_with_full_log();
   view.retry_after = kNow + kInstant;
@@ -308,9 +359,12 @@ TEST(FlushPolicyIdle, LetsTheSyncInFlightEndFirst) {
   EXPECT_FALSE(kWriteBehind.should_checkpoint(view));
 }
 
-TEST(FlushPolicyIdle, TriesAgainOnlyAfterTheLogHasGrownPastTheBlockedPlace) {
+TEST(FlushPolicyIdle, TriesAgainWhenTheLogHasGrownPastTheBlockedPlaceOrAfterAWhile) {
   EXPECT_FALSE(kWriteBehind.should_checkpoint(idle_view_with_log(500, 500, 500)));
   EXPECT_TRUE(kWriteBehind.should_checkpoint(idle_view_with_log(501, 501, 500)));
+  FlushView view = idle_view_with_log(500, 500, 500);
+  view.blocked_until = kNow;
+  EXPECT_TRUE(kWriteBehind.should_checkpoint(view));
 }
 
 TEST(FlushPolicyIdle, WaitsForTheRetryAfterAFullDisk) {
@@ -384,7 +438,8 @@ TEST(FlushPolicyNextLook, IsWhenTheLogIsDueForAnIdleCheckpoint) {
   view.retry_after = kNow + seconds(5);
   EXPECT_EQ(kWriteBehind.next_look(view), view.retry_after);
   view.wal_bytes_blocked = 500;
-  EXPECT_EQ(kWriteBehind.next_look(view), base::kNever) << "a reader is in the way: only a write changes that";
+  view.blocked_until = kNow + seconds(6);
+  EXPECT_EQ(kWriteBehind.next_look(view), view.blocked_until) << "a reader is in the way";
   view.wal_bytes_blocked = 0;
   view.retry_after = Instant(0);
   view.waiting_rows = 1;
@@ -406,19 +461,25 @@ void for_each_view(Visit&& visit) {
     std::uint64_t bytes;
     std::uint64_t uncopied;
     std::uint64_t blocked;
+    Instant blocked_until{};
   };
-  constexpr std::array<Log, 12> kLogs{{{0, 0, 0},
+  constexpr Instant kSoon = kNow + milliseconds(40);
+  constexpr Instant kLater = kNow + seconds(4);
+  constexpr std::array<Log, 15> kLogs{{{0, 0, 0},
                                        {500, 0, 0},
                                        {500, 500, 0},
-                                       {500, 500, 500},
-                                       {600, 600, 500},
+                                       {500, 500, 500, kNow},
+                                       {500, 500, 500, kSoon},
+                                       {500, 500, 500, kLater},
+                                       {600, 600, 500, kLater},
                                        {700, 700, 500},
                                        {1000, 1000, 0},
-                                       {1000, 1000, 1000},
-                                       {1200, 1200, 1000},
+                                       {1000, 1000, 1000, kSoon},
+                                       {1000, 1000, 1000, kLater},
+                                       {1200, 1200, 1000, kLater},
                                        {1250, 1250, 1000},
                                        {2000, 500, 0},
-                                       {2000, 1000, 1500}}};
+                                       {2000, 1000, 1500, kLater}}};
   FlushView view;
   view.now = kNow;
   for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, kBufferSize})
@@ -431,25 +492,29 @@ void for_each_view(Visit&& visit) {
                 for (const bool in_flight : {false, true})
                   for (const Log& log : kLogs)
                     for (const Nanoseconds idle :
-                         {Nanoseconds(0), Nanoseconds(milliseconds(730)), Nanoseconds(seconds(4))}) {
-                      view.waiting_rows = rows;
-                      view.oldest_waiting = kNow - waited;
-                      view.asked_to_apply = (reasons & 1) != 0;
-                      view.under_pressure = (reasons & 2) != 0;
-                      view.closing = (reasons & 4) != 0;
-                      view.is_transaction_retried = (reasons & 8) != 0;
-                      view.is_checkpoint_retried = (reasons & 16) != 0;
-                      view.retry_after = retry;
-                      view.unsynced = unsynced;
-                      view.oldest_unsynced = kNow - unsynced_for;
-                      view.asked_to_sync = asked_to_sync;
-                      view.sync_in_flight = in_flight;
-                      view.wal_bytes = log.bytes;
-                      view.wal_bytes_uncopied = log.uncopied;
-                      view.wal_bytes_blocked = log.blocked;
-                      view.last_activity = kNow - idle;
-                      visit(view);
-                    }
+                         {Nanoseconds(0), Nanoseconds(milliseconds(730)), Nanoseconds(seconds(4))})
+                      for (const std::size_t synced : {std::size_t{0}, std::size_t{4}}) {
+                        view.rows_synced = synced;
+                        view.gathers_until = kNow + milliseconds(20);
+                        view.waiting_rows = rows;
+                        view.oldest_waiting = kNow - waited;
+                        view.asked_to_apply = (reasons & 1) != 0;
+                        view.under_pressure = (reasons & 2) != 0;
+                        view.closing = (reasons & 4) != 0;
+                        view.is_transaction_retried = (reasons & 8) != 0;
+                        view.is_checkpoint_retried = (reasons & 16) != 0;
+                        view.retry_after = retry;
+                        view.unsynced = unsynced;
+                        view.oldest_unsynced = kNow - unsynced_for;
+                        view.asked_to_sync = asked_to_sync;
+                        view.sync_in_flight = in_flight;
+                        view.wal_bytes = log.bytes;
+                        view.wal_bytes_uncopied = log.uncopied;
+                        view.wal_bytes_blocked = log.blocked;
+                        view.blocked_until = log.blocked_until;
+                        view.last_activity = kNow - idle;
+                        visit(view);
+                      }
 }
 
 std::string description(const FlushPolicy& policy, const FlushView& view) {
@@ -463,15 +528,19 @@ std::string description(const FlushPolicy& policy, const FlushView& view) {
        << (view.retry_after <= view.now ? "past" : before(view.retry_after)) << ", unsynced " << view.unsynced
        << " since " << before(view.oldest_unsynced) << ", asked to sync " << view.asked_to_sync << ", in flight "
        << view.sync_in_flight << ", log " << view.wal_bytes << '/' << view.wal_bytes_uncopied << '/'
-       << view.wal_bytes_blocked << ", active " << before(view.last_activity) << ", next look "
-       << (policy.next_look(view) == base::kNever ? "never" : before(policy.next_look(view)));
+       << view.wal_bytes_blocked << ", synced " << view.rows_synced << ", active " << before(view.last_activity)
+       << ", next look " << (policy.next_look(view) == base::kNever ? "never" : before(policy.next_look(view)));
   return text.str();
 }
 
 // The first moment after now at which there is something to do, if nothing but the time changes; or kNever.
 Instant first_moment(const FlushPolicy& policy, FlushView view) {
-  std::array moments{view.retry_after, view.oldest_waiting + policy.flush_interval,
-                     view.oldest_unsynced + policy.flush_interval, view.last_activity + policy.flush_interval};
+  std::array moments{view.retry_after,
+                     view.gathers_until,
+                     view.blocked_until,
+                     view.oldest_waiting + policy.flush_interval,
+                     view.oldest_unsynced + policy.flush_interval,
+                     view.last_activity + policy.flush_interval};
   std::sort(moments.begin(), moments.end());
   const Instant now = view.now;
   for (const Instant moment : moments) {

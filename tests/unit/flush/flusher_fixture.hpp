@@ -228,6 +228,9 @@ class FlusherHouse final : private FlusherHost {
     below_ = simulation_.surroundings().backend;
     return {.policy = {setup_.mode, kBufferSize, kFlushInterval, setup_.wal_bytes_max},
             .memory_only = setup_.mode == PersistMode::kMemory,
+            .journaled = false,
+            .log_bytes_max = 0,
+            .log_loss = journal::LogLoss::kRefused,
             .backend = io::BackendChoice::kAuto,
             .probe_directory = directory_.path(),
             .store = store,
@@ -310,6 +313,7 @@ class FlusherHouse final : private FlusherHost {
         return "event: disk full over";
       case EventKind::kCheckpointBlocked:
         return "event: checkpoint blocked";
+      case EventKind::kLogLost:
       case EventKind::kClosedWithLoss:
         return "event: closed with loss";
     }

@@ -377,8 +377,12 @@ TEST(FlusherSleeps, ThroughHalfARingIfItIsLazy) {
   EXPECT_EQ(house.watermarks().applied.value(), 0u);
 }
 
-TEST(FlusherSleeps, AndIsWokenByAProducerThatStalledBetweenItsClaimAndItsPublication) {
-  FlusherHouse house;
+class FlusherSleepsInMode : public testing::TestWithParam<PersistMode> {};
+INSTANTIATE_TEST_SUITE_P(All, FlusherSleepsInMode,
+                         testing::Values(PersistMode::kMemory, PersistMode::kLazy, PersistMode::kWriteBehind));
+
+TEST_P(FlusherSleepsInMode, AndIsWokenByAProducerThatStalledBetweenItsClaimAndItsPublication) {
+  FlusherHouse house(in_mode(GetParam()));
   house.start();
   entry::Entry* const entry = house.make(entry::EntryKind::kSet, "key", "value");
   ASSERT_TRUE(house.path().admission().try_reserve(WritePath::footprint(*entry)));
@@ -395,6 +399,23 @@ TEST(FlusherSleeps, AndIsWokenByAProducerThatStalledBetweenItsClaimAndItsPublica
   EXPECT_EQ(house.syncs.wakes(), before + 1);
   house.let_run();
   expect_ok(waiter);
+}
+
+// Those who were answered are given a moment to come back; whoever came just before it began is seen when it ends.
+TEST(FlusherSleeps, NoLongerThanItHoldsBackFor) {
+  FlusherHouse house(with_limits(kPlenty, PersistMode::kLazy));
+  house.start();
+  house.set_many(kBufferSize);
+  house.syncs.hold();
+  Waiter& first = house.waits(WaitFor::kDurable, kBufferSize);
+  Waiter* second = nullptr;
+  first.when_answered([&] { second = &house.waits(WaitFor::kSettled, kBufferSize); });
+  house.let_run();
+  ASSERT_EQ(second, nullptr);
+  house.let_syncs_end();
+  expect_ok(first);
+  ASSERT_NE(second, nullptr);
+  expect_ok(*second);
 }
 
 constexpr std::size_t kLooks = 1000;  // at the clock, while it polls

@@ -42,15 +42,15 @@ constexpr WritePath::Limits refusing_on_disk_full() {
 }
 
 // A write path without a flusher. Its memory stays with it: entries that were not accepted are released at the end.
-class Pipeline {
+class WritePathParts {
  public:
-  explicit Pipeline(const WritePath::Limits& limits) : path(limits, cache, watermarks) {
+  explicit WritePathParts(const WritePath::Limits& limits) : path(limits, cache, watermarks) {
     EXPECT_TRUE(cache.valid());
     path.doorbell().set_waker({&wakes, [](void* count) noexcept { ++*static_cast<int*>(count); }});
   }
-  Pipeline(const Pipeline&) = delete;
-  Pipeline& operator=(const Pipeline&) = delete;
-  ~Pipeline() {
+  WritePathParts(const WritePathParts&) = delete;
+  WritePathParts& operator=(const WritePathParts&) = delete;
+  ~WritePathParts() {
     while (drain_one().has_value()) {
     }
     for (entry::Entry* entry : mine_) release(entry);
@@ -133,7 +133,7 @@ class Pipeline {
 };
 
 // That a write was refused and the pipeline is as it was before.
-inline void expect_refused(Pipeline& pipeline, entry::Entry* entry, AcceptOutcome outcome) {
+inline void expect_refused(WritePathParts& pipeline, entry::Entry* entry, AcceptOutcome outcome) {
   const std::size_t used = pipeline.path.admission().used_bytes();
   const std::uint64_t claimed = pipeline.path.ring().claimed();
   const std::uint64_t generation = pipeline.path.gate().look();

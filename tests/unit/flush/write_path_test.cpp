@@ -30,7 +30,7 @@ using testing_support::scaled;
 // --- what is accepted ---
 
 TEST(WritePath, AcceptsAWriteIntoTheTableTheBudgetAndTheRing) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   Entry* const entry = pipeline.set("key", "value");
   const Accepted accepted = pipeline.accept(entry);
   EXPECT_EQ(accepted.outcome, AcceptOutcome::kAccepted);
@@ -49,7 +49,7 @@ TEST(WritePath, AcceptsAWriteIntoTheTableTheBudgetAndTheRing) {
 }
 
 TEST(WritePath, NumbersWritesInTheOrderInWhichTheyAreAccepted) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.ring().start_at(101);
   EXPECT_EQ(pipeline.path.claimed_sequence(), 100u);
   for (std::uint64_t number = 101; number <= 110; ++number) {
@@ -61,7 +61,7 @@ TEST(WritePath, NumbersWritesInTheOrderInWhichTheyAreAccepted) {
 }
 
 TEST(WritePath, ShowsTheNewestWriteOfAKey) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.accept(pipeline.set("key", "first"));
   pipeline.accept(pipeline.set("key", "second"));
   EXPECT_EQ(pipeline.value_of("key"), "second");
@@ -73,7 +73,7 @@ TEST(WritePath, ShowsTheNewestWriteOfAKey) {
 }
 
 TEST(WritePath, TakesALargeValueByItsBytes) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   Entry* const entry = pipeline.set("key", std::string(100'000, 'v'));
   EXPECT_GE(WritePath::footprint(*entry), 100'000u);
   EXPECT_EQ(pipeline.accept(entry).outcome, AcceptOutcome::kAccepted);
@@ -81,7 +81,7 @@ TEST(WritePath, TakesALargeValueByItsBytes) {
 }
 
 TEST(WritePathBatch, IsOneTicketAndAllItsRowsAreInTheTable) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.accept(pipeline.set("b", "before"));
   Entry* const write = pipeline.batch({"a", "b", "c"}, "batch");
   const std::uint64_t generation = pipeline.path.gate().look();
@@ -108,7 +108,7 @@ TEST(WritePathBatch, IsOneTicketAndAllItsRowsAreInTheTable) {
 }
 
 TEST(WritePath, OfASingleWriteDoesNotDisturbReadersOfBatches) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   const std::uint64_t generation = pipeline.path.gate().look();
   pipeline.accept(pipeline.set("key", "value"));
   EXPECT_EQ(pipeline.path.gate().look(), generation);
@@ -117,7 +117,7 @@ TEST(WritePath, OfASingleWriteDoesNotDisturbReadersOfBatches) {
 // --- what is not ---
 
 TEST(WritePath, HasNoRoomWhenTheRingIsFull) {
-  Pipeline pipeline(with_ring(2));
+  WritePathParts pipeline(with_ring(2));
   ASSERT_EQ(pipeline.accept(pipeline.set("a", "value")).outcome, AcceptOutcome::kAccepted);
   ASSERT_EQ(pipeline.accept(pipeline.set("b", "value")).outcome, AcceptOutcome::kAccepted);
   Entry* const third = pipeline.set("a", "newer");
@@ -131,7 +131,7 @@ TEST(WritePath, HasNoRoomWhenTheRingIsFull) {
 
 TEST(WritePath, HasNoRoomWhenTheBudgetIsUsedUp) {
   const std::size_t each = EntryPool::footprint(1, 100);
-  Pipeline pipeline(with_budget(2 * each));
+  WritePathParts pipeline(with_budget(2 * each));
   const std::string value(100, 'v');
   ASSERT_EQ(pipeline.accept(pipeline.set("a", value)).outcome, AcceptOutcome::kAccepted);
   ASSERT_EQ(pipeline.accept(pipeline.set("b", value)).outcome, AcceptOutcome::kAccepted);
@@ -145,7 +145,7 @@ TEST(WritePath, HasNoRoomWhenTheBudgetIsUsedUp) {
 }
 
 TEST(WritePath, HasNoRoomWhileAStalledReaderKeepsTooMuch) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   const std::string value(100'000, 'v');
   {
     const cache::Reclaimer::Guard stalled = pipeline.cache.reclaimer().enter();
@@ -161,7 +161,7 @@ TEST(WritePath, HasNoRoomWhileAStalledReaderKeepsTooMuch) {
 }
 
 TEST(WritePath, LetsNobodyOvertakeThoseWhoAreParked) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   detail::Completion parked;
   ASSERT_TRUE(pipeline.path.parked().push(&parked));
   Entry* const newcomer = pipeline.set("key", "newcomer");
@@ -174,7 +174,7 @@ TEST(WritePath, LetsNobodyOvertakeThoseWhoAreParked) {
 }
 
 TEST(WritePath, ParksEverybodyWhilePaused) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   Entry* const entry = pipeline.set("key", "value");
   pipeline.path.parked().pause();
   expect_refused(pipeline, entry, AcceptOutcome::kNoRoom);
@@ -183,7 +183,7 @@ TEST(WritePath, ParksEverybodyWhilePaused) {
 }
 
 TEST(WritePath, RefusesAParkedWriteForWhichThereIsStillNoRoom) {
-  Pipeline pipeline(with_ring(2));
+  WritePathParts pipeline(with_ring(2));
   ASSERT_EQ(pipeline.accept(pipeline.set("a", "value")).outcome, AcceptOutcome::kAccepted);
   ASSERT_EQ(pipeline.accept(pipeline.set("b", "value")).outcome, AcceptOutcome::kAccepted);
   Entry* const entry = pipeline.set("c", "value");
@@ -194,7 +194,7 @@ TEST(WritePath, RefusesAParkedWriteForWhichThereIsStillNoRoom) {
 }
 
 TEST(WritePath, IsClosedToNewcomersBeforeThoseWhoAreParked) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.parked().close();
   expect_refused(pipeline, pipeline.set("key", "newcomer"), AcceptOutcome::kClosed);
   EXPECT_EQ(pipeline.accept_parked(pipeline.set("key", "parked")).outcome, AcceptOutcome::kAccepted);
@@ -205,14 +205,14 @@ TEST(WritePath, IsClosedToNewcomersBeforeThoseWhoAreParked) {
 }
 
 TEST(WritePath, RefusesEverythingOnceTheRingIsClosed) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.ring().close();
   expect_refused(pipeline, pipeline.set("key", "value"), AcceptOutcome::kClosed);
   expect_refused(pipeline, pipeline.batch({"a", "b"}, "value"), AcceptOutcome::kClosed);
 }
 
 TEST(WritePath, RefusesEverythingOnceTheDatabaseHasFailed) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   ASSERT_EQ(pipeline.accept(pipeline.set("key", "before")).outcome, AcceptOutcome::kAccepted);
   pipeline.path.ring().fail();
   expect_refused(pipeline, pipeline.set("key", "value"), AcceptOutcome::kFailed);
@@ -222,47 +222,47 @@ TEST(WritePath, RefusesEverythingOnceTheDatabaseHasFailed) {
 }
 
 TEST(WritePath, SaysFailedRatherThanClosed) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.ring().close();
   pipeline.path.ring().fail();
   expect_refused(pipeline, pipeline.set("key", "value"), AcceptOutcome::kFailed);
 }
 
 TEST(WritePath, WaitsForTheDiskOrRefusesAsItWasTold) {
-  Pipeline refusing(refusing_on_disk_full());
+  WritePathParts refusing(refusing_on_disk_full());
   EXPECT_FALSE(refusing.path.disk_full());
-  refusing.path.set_disk_full(true);
+  refusing.path.set_disk_full(WritePath::FullFor::kSqlite, true);
   Entry* const entry = refusing.set("key", "value");
   expect_refused(refusing, entry, AcceptOutcome::kDiskFull);
   EXPECT_EQ(refusing.accept_parked(refusing.set("parked", "value")).outcome, AcceptOutcome::kAccepted)
       << "who parked before the disk was full still moves in";
-  refusing.path.set_disk_full(false);
+  refusing.path.set_disk_full(WritePath::FullFor::kSqlite, false);
   EXPECT_EQ(refusing.accept(entry).outcome, AcceptOutcome::kAccepted);
 
-  Pipeline waiting(kPlenty);
-  waiting.path.set_disk_full(true);
+  WritePathParts waiting(kPlenty);
+  waiting.path.set_disk_full(WritePath::FullFor::kSqlite, true);
   EXPECT_EQ(waiting.accept(waiting.set("key", "value")).outcome, AcceptOutcome::kAccepted);
 }
 
 TEST(WritePath, RefusesOnAFullDiskAlsoWhenOthersWait) {
   detail::Completion parked;
-  Pipeline refusing(refusing_on_disk_full());
+  WritePathParts refusing(refusing_on_disk_full());
   ASSERT_TRUE(refusing.path.parked().push(&parked));
   Entry* const entry = refusing.set("key", "value");
   expect_refused(refusing, entry, AcceptOutcome::kNoRoom);
-  refusing.path.set_disk_full(true);
+  refusing.path.set_disk_full(WritePath::FullFor::kSqlite, true);
   expect_refused(refusing, entry, AcceptOutcome::kDiskFull);
   refusing.path.parked().close();
   expect_refused(refusing, entry, AcceptOutcome::kClosed);
 
-  Pipeline waiting(kPlenty);
+  WritePathParts waiting(kPlenty);
   ASSERT_TRUE(waiting.path.parked().push(&parked));
-  waiting.path.set_disk_full(true);
+  waiting.path.set_disk_full(WritePath::FullFor::kSqlite, true);
   expect_refused(waiting, waiting.set("key", "value"), AcceptOutcome::kNoRoom);
 }
 
 TEST(WritePathBatch, IsHeldBackWhileAReaderHoldsTheGate) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   Entry* const write = pipeline.batch({"a", "b"}, "value");
   const std::uint64_t generation = pipeline.path.gate().look();
   pipeline.path.gate().hold();
@@ -277,7 +277,7 @@ TEST(WritePathBatch, IsHeldBackWhileAReaderHoldsTheGate) {
 // --- without a disk ---
 
 TEST(WritePathWithoutADisk, IsFullWhenBothBudgetsAreUsed) {
-  Pipeline pipeline(without_disk());
+  WritePathParts pipeline(without_disk());
   const std::string value(1000, 'v');
   std::size_t count = 0;
   Entry* refused = nullptr;
@@ -305,7 +305,7 @@ TEST(WritePathWithoutADisk, IsFullWhenBothBudgetsAreUsed) {
 }
 
 TEST(WritePathWithoutADisk, LetsNoEntryGiveWayToAnother) {
-  Pipeline pipeline(without_disk());
+  WritePathParts pipeline(without_disk());
   std::uint64_t count = 0;
   for (;;) {
     const Accepted accepted = pipeline.accept(pipeline.set("key" + std::to_string(count), ""));
@@ -324,14 +324,14 @@ TEST(WritePathWithoutADisk, LetsNoEntryGiveWayToAnother) {
 // --- waking the flusher ---
 
 TEST(WritePathDoorbell, IsNotRungWhileTheFlusherIsAwake) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.accept(pipeline.set("a", "value"));
   pipeline.accept(pipeline.batch({"b", "c"}, "value"));
   EXPECT_EQ(pipeline.wakes, 0);
 }
 
 TEST(WritePathDoorbell, IsRungOnceByTheWriteTheFlusherWaitsFor) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.doorbell().park(3);
   pipeline.accept(pipeline.set("a", "value"));
   pipeline.accept(pipeline.set("b", "value"));
@@ -343,7 +343,7 @@ TEST(WritePathDoorbell, IsRungOnceByTheWriteTheFlusherWaitsFor) {
 }
 
 TEST(WritePathDoorbell, IsLeftToTheCallerWhoRingsAnyway) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   pipeline.path.doorbell().park(1);
   EXPECT_EQ(pipeline.accept(pipeline.set("a", "value"), Ring::kByCaller).outcome, AcceptOutcome::kAccepted);
   EXPECT_EQ(pipeline.wakes, 0);
@@ -355,7 +355,7 @@ TEST(WritePathDoorbell, IsLeftToTheCallerWhoRingsAnyway) {
 }
 
 TEST(WritePathDoorbell, IsNotRungByARefusedWrite) {
-  Pipeline pipeline(with_ring(2));
+  WritePathParts pipeline(with_ring(2));
   pipeline.accept(pipeline.set("a", "value"));
   pipeline.accept(pipeline.set("b", "value"));
   pipeline.path.doorbell().park(1);
@@ -368,7 +368,7 @@ TEST(WritePathDoorbell, IsNotRungByARefusedWrite) {
 constexpr std::size_t kBacklogBytesAllowed = 2u << 20;
 
 TEST(WritePathBacklog, IsFreedByTheWritersThemselves) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   const std::string value(400, 'v');
   const std::size_t writes = scaled(200'000);
   std::size_t most = 0;
@@ -382,7 +382,7 @@ TEST(WritePathBacklog, IsFreedByTheWritersThemselves) {
 }
 
 TEST(WritePathBacklog, IsFreedByWritersOfBatchesToo) {
-  Pipeline pipeline(kPlenty);
+  WritePathParts pipeline(kPlenty);
   const std::string value(400, 'v');
   constexpr std::size_t kKeys = 20;
   std::vector<std::string> keys;
@@ -458,6 +458,18 @@ TEST(WritePathStress, IsInTheTableBeforeItIsInTheRing) {
     ASSERT_NE(found, nullptr) << key;
     EXPECT_EQ(found->sequence, sequence) << key;
   }
+}
+
+TEST(WritePathDiskFull, ThatHasTwoReasonsIsOverWhenBothAre) {
+  WritePathParts parts(kPlenty);
+  using FullFor = WritePath::FullFor;
+  parts.path.set_disk_full(FullFor::kLog, true);
+  EXPECT_TRUE(parts.path.disk_full());
+  parts.path.set_disk_full(FullFor::kSqlite, true);
+  parts.path.set_disk_full(FullFor::kLog, false);
+  EXPECT_TRUE(parts.path.disk_full());
+  parts.path.set_disk_full(FullFor::kSqlite, false);
+  EXPECT_FALSE(parts.path.disk_full());
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+// AdmissionPacer: spreads what is left of the budget of unapplied writes over the time until some of it is given back,
+// so that writers who are faster than SQLite slow down instead of standing still for a whole transaction and
+// checkpoint. Pure: times and bytes in, how much of the budget may be used out.
+//
+//   used
+//   max  |- - - - - - - -_ . - ' '     the last quarter, never to its end
+//        |           . '
+//        |       . '                   three quarters of the room, evenly
+//   then |___. '__________________ time
+//        cycle begins     it should have ended
+//
+// A cycle begins when half of the budget is used; the next one follows at once if more than a quarter still is when
+// some is given back. How long it takes is told by those before it: so much time a byte, what was seen lately at the
+// most, since a cycle that ends early costs little and one that ends late slows writers down to a fraction. Below half
+// of the budget nobody is held up.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace dictsqlite::flush {
+
+class AdmissionPacer {
+ public:
+  explicit AdmissionPacer(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+
+  /// How much of the budget may be used at `now`, when `used` bytes are and `given_back` have been so far, in all.
+  [[nodiscard]] std::size_t limit(base::Instant now, std::size_t used, std::uint64_t given_back) noexcept {
+    const bool was_pacing = is_pacing_;
+    if (given_back != given_back_) {
+      if (is_pacing_) learn(now - began_, given_back - given_back_);
+      given_back_ = given_back;
+      is_pacing_ = false;
+    }
+    if (!is_pacing_ && used > bytes_max_ / (was_pacing ? 4 : 2)) begin(now, used);
+    if (!is_pacing_) return bytes_max_;
+    return used_then_ + static_cast<std::size_t>(open_share(now) * static_cast<double>(bytes_max_ - used_then_));
+  }
+  /// At the last limit() that was so.
+  [[nodiscard]] bool is_pacing() const noexcept { return is_pacing_; }
+
+ private:
+  static constexpr double kEvenShare = 3.0 / 4;
+  // 32 MiB a second, until there was a cycle to learn from.
+  static constexpr double kNanosecondsPerByteAtFirst = 1e9 / (32 << 20);
+
+  void begin(base::Instant now, std::size_t used) noexcept {
+    is_pacing_ = true;
+    began_ = now;
+    used_then_ = std::min(used, bytes_max_);
+    expected_nanoseconds_ = std::max(1.0, static_cast<double>(used) * nanoseconds_per_byte_);
+  }
+  void learn(base::Nanoseconds took, std::uint64_t bytes) noexcept {
+    constexpr double kForgotten = 1.0 / 8;  // of what it was longer before
+    const double measured = static_cast<double>(took.count()) / static_cast<double>(bytes);
+    nanoseconds_per_byte_ = std::max(measured, nanoseconds_per_byte_ + kForgotten * (measured - nanoseconds_per_byte_));
+  }
+  [[nodiscard]] double open_share(base::Instant now) const noexcept {
+    const double elapsed = static_cast<double>((now - began_).count()) / expected_nanoseconds_;
+    return elapsed <= 1 ? kEvenShare * elapsed : 1 - (1 - kEvenShare) / elapsed;
+  }
+
+  const std::size_t bytes_max_;
+  bool is_pacing_ = false;
+  base::Instant began_{};
+  std::size_t used_then_ = 0;
+  double expected_nanoseconds_ = 1;
+  double nanoseconds_per_byte_ = kNanosecondsPerByteAtFirst;
+  std::uint64_t given_back_ = 0;
+};
+
+}  // namespace dictsqlite::flush
