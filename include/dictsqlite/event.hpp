@@ -13,6 +13,7 @@ enum class EventKind : std::uint8_t {
   kDiskFull,           ///< a transaction, or the copying of the log, found no space; it is retried
   kDiskFullOver,       ///< space came back; everything that waited is being written
   kCheckpointBlocked,  ///< a reader keeps the write-ahead log from being emptied
+  kLogLost,            ///< open() found the log missing or damaged, and was told to accept that
   kClosedWithLoss,     ///< the destructor gave up after Options::close_timeout; the message counts what was lost
 };
 
@@ -21,8 +22,8 @@ struct Event {
   std::string_view message;  ///< one English sentence; valid during the call
 };
 
-/// Called from the library's threads, or from the thread that opens or destroys a database. It must return
-/// quickly, must not throw, and must not call into the same database.
+/// Called from the library's threads, or from the thread that opens or destroys a database; two calls may overlap. It
+/// must return quickly, must not throw, and must not call into the same database.
 struct EventHook {
   void (*function)(void* context, const Event& event) noexcept = nullptr;
   void* context = nullptr;

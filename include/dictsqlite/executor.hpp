@@ -38,7 +38,8 @@ struct Executor {
 };
 
 /// Runs the work at once on the thread that completes the operation. That may be one of the library's own
-/// threads: short, non-blocking continuations only, or every other user of the database waits.
+/// threads: short, non-blocking continuations only, or every other user of the database waits. It spares those who wait
+/// for a disk the wake-up of another thread, 5 to 50 microseconds for each group that is answered together.
 [[nodiscard]] DICTSQLITE_EXPORT Executor inline_executor() noexcept;
 
 /// An executor that runs nothing by itself: a main loop pumps it, once a frame say.

@@ -28,6 +28,14 @@ enum class PersistMode : std::uint8_t {
 
 enum class Journal : std::uint8_t {
   kOff,  ///< everything in SQLite's own files
+  kOn,   ///< writes become durable in a log beside them (`NAME-log-N`), and reach SQLite later, in large transactions
+};
+
+/// What open() does when the log of the last life is missing, damaged where it had been acknowledged, or not the one
+/// that belongs to the database.
+enum class LogLoss : std::uint8_t {
+  kRefuse,  ///< it ends in kDataLoss
+  kAccept,  ///< it goes on with the writes up to the gap, reports kLogLost, and removes what is left of the log
 };
 
 /// What new writes do while the disk is full. Those already accepted wait for space in either case.
@@ -59,7 +67,8 @@ struct Options {
   std::size_t ring_capacity = 1u << 17;
   /// Memory for clean entries: what may be evicted. (1 MiB to 16 GiB)
   std::size_t cache_bytes = 64u << 20;
-  /// Memory for writes that SQLite does not have yet; a write that finds none left waits. (1 MiB to 8 GiB)
+  /// Memory for writes that SQLite does not have yet; a write that finds none left waits. It bounds transactions, too,
+  /// and large ones are what makes SQLite fast where keys are random. (1 MiB to 8 GiB)
   std::size_t unapplied_bytes = 64u << 20;
 
   std::size_t key_bytes_max = 4096;         ///< (1 to 8,000)
@@ -81,6 +90,11 @@ struct Options {
   /// The write-ahead log is copied into the database file when it is larger than this, and when idle. (64 KiB to 64
   /// GiB)
   std::size_t wal_bytes = 64u << 20;
+  /// Bytes of the log's files together; a log that is full waits for SQLite to have what is in it. The largest write
+  /// has to fit three eighths of it, with 32 bytes for each row of a batch. (4 MiB to 64 GiB)
+  std::size_t log_bytes = 256u << 20;
+  /// kAccept is for a copy of the database that was made without its log, as `sqlite3 .backup` makes one.
+  LogLoss log_loss = LogLoss::kRefuse;
   /// A scan ends in kAborted, with the key to go on from, when it has kept its snapshot this long, or has kept the log
   /// from starting over until that reached four times `wal_bytes`. (10 ms to 1 h)
   std::chrono::milliseconds scan_time_max{60'000};

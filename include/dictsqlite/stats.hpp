@@ -2,6 +2,7 @@
 /// Stats: a snapshot of the library's counters and gauges.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -23,7 +24,8 @@ struct Stats {
   std::uint64_t unapplied_bytes = 0;  ///< now
   std::uint64_t parked_writers = 0;   ///< now: suspended for want of room
   std::uint64_t parked_writers_total = 0;
-  std::uint64_t stalled_publishes = 0;  ///< times the flusher found a claimed, unpublished write in its way
+  std::chrono::nanoseconds longest_stall{0};  ///< the longest that one of them has waited, so far
+  std::uint64_t stalled_publishes = 0;        ///< times the flusher found a claimed, unpublished write in its way
 
   // Reads.
   std::uint64_t loads = 0;            ///< keys looked up in SQLite
@@ -41,6 +43,17 @@ struct Stats {
   std::uint64_t wal_bytes = 0;
   std::uint64_t checkpoints = 0;
   std::uint64_t checkpoints_blocked = 0;
+
+  // The log, with Journal::kOn.
+  std::uint64_t log_blocks = 0;         ///< durable writes of it; each acknowledges all that was waiting
+  std::uint64_t log_bytes_written = 0;  ///< in those
+  std::uint64_t log_file_bytes = 0;     ///< now: of its files
+  std::uint64_t log_waits = 0;          ///< times it was full and waited for SQLite
+
+  // What open() found in the log of a life that had ended uncleanly, and brought into SQLite.
+  std::uint64_t recovered_writes = 0;
+  std::uint64_t recovered_rows = 0;  ///< after folding
+  std::chrono::nanoseconds recovery_time{0};
 
   bool failed = false;          ///< a write or sync failed: reads only until reopened
   bool disk_full = false;       ///< now

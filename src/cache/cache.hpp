@@ -1,6 +1,6 @@
 // Cache: the table with the memory it lives in and the rule that keeps it within its budgets.
 //
-// Thread-safety: every member from any thread; trim() is called by the flusher and the loader.
+// Thread-safety: every member from any thread; trim() is called by the flusher or the applier, and the loader.
 // Ownership:     owns pool, reclaimer and table, and through them every entry.
 //
 // The rule: entries in memory are clean, or unapplied (bounded by admission), or retired and waiting for readers
@@ -13,6 +13,7 @@
 #include "cache/table.hpp"
 #include "entry/entry_pool.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -67,17 +68,25 @@ class Cache {
 
   /// Evicts what is over the budget, given how many bytes are still unapplied.
   void trim(std::uint64_t applied, std::size_t unapplied_bytes, Evict what) noexcept {
+    while (trim_some(applied, unapplied_bytes, what)) {
+    }
+  }
+  /// A portion of that, and frees it: writers stop for a full backlog. True if there is more.
+  [[nodiscard]] bool trim_some(std::uint64_t applied, std::size_t unapplied_bytes, Evict what) noexcept {
     collect();
     const std::size_t allowed = clean_bytes_max_ + unapplied_bytes + reclaimer_.backlog_bytes();
     const std::size_t used = pool_.used_bytes();
-    if (used <= allowed) return;
+    if (used <= allowed) return false;
+    const std::size_t portion = std::min(used - allowed, kTrimPortionBytes);
     std::uint64_t evicted = 0;
+    std::size_t done = 0;
     {
       const Reclaimer::Guard guard = reclaimer_.enter();
-      table_.evict(used - allowed, applied, what == Evict::kOnlyAbsences, evicted);
+      done = table_.evict(portion, applied, what == Evict::kOnlyAbsences, evicted);
     }
     evictions_.fetch_add(evicted, std::memory_order_relaxed);  // a statistic
     collect();
+    return done >= portion;
   }
 
   [[nodiscard]] std::uint64_t evictions() const noexcept {
@@ -86,6 +95,7 @@ class Cache {
 
  private:
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
+  static constexpr std::size_t kTrimPortionBytes = kBacklogBytesMax / 8;
   // Installing a row retires one entry at most: freeing four for each keeps up whatever readers do. Single rows take
   // turns, so that the look at the readers is shared and a portion takes the time of a few cache misses.
   static constexpr std::size_t kSharePerRow = 4;

@@ -144,7 +144,7 @@ class BasicReclaimer {
     for (std::size_t count = 0; old_ != 0 && count < entries_max; ++count) {
       Entry* entry = pool_.at(old_);
       old_ = entry->retired_next;
-      if (old_ != 0) __builtin_prefetch(pool_.at(old_));
+      if (old_ != 0) pool_.prefetch(old_);
       bytes += EntryPool::footprint(*entry);
       pool_.release(entry);
     }

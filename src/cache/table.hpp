@@ -34,6 +34,7 @@
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
+#include "base/seeded_bug.hpp"
 #include "cache/overflow_chain.hpp"
 #include "cache/reclaimer.hpp"
 #include "entry/entry_pool.hpp"
@@ -105,7 +106,7 @@ class BasicTable {
   void prefetch_entry(std::uint64_t hash) const noexcept {
     for (const Slot& slot : buckets_[bucket_index(hash)].slots) {
       const std::uint64_t word = slot.load(std::memory_order_relaxed);  // a hint only
-      if (word >> 48 == tag_of(hash) && word != 0) __builtin_prefetch(entry_of(word));
+      if (word >> 48 == tag_of(hash) && word != 0) pool_.prefetch(offset_of(word));
     }
   }
   /// The same for install(), which changes the bucket, and retires the entry it replaces.
@@ -130,7 +131,8 @@ class BasicTable {
     const std::uint64_t word = word_of(hash, entry);
     for (;;) {
       const Found found = search(bucket, key, nullptr);
-      if (found.entry != nullptr && order_of(*found.entry) > order_of(*entry)) {
+      if (found.entry != nullptr && order_of(*found.entry) > order_of(*entry) &&
+          !DICTSQLITE_SEEDED_BUG(kOlderInstalled)) {
         reclaimer_.retire(entry);  // superseded before it was seen; never in the table, but retiring is always safe
         return;
       }
@@ -191,6 +193,8 @@ class BasicTable {
         return true;
       }
     }
+    if (DICTSQLITE_SEEDED_BUG(kFillOverWrite) && place(bucket, fill, word_of(hash, fill), 0))
+      return !remove(hash, pending);
     remove(hash, pending);  // it may hang in the chain, where nothing can be swapped: delivered, not cached
     // Nobody saw it through us, so it need not wait for readers; and it must not: another flight of the key may have
     // put the same entry into the table, and an entry is retired once.
@@ -269,9 +273,10 @@ class BasicTable {
   [[nodiscard]] std::uint64_t word_of(std::uint64_t hash, const Entry* entry) const noexcept {
     return tag_of(hash) << 48 | pool_.offset_of(entry);
   }
-  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept {
-    return pool_.at(static_cast<std::uint32_t>(word));
+  [[nodiscard]] static constexpr entry::BlockOffset offset_of(std::uint64_t word) noexcept {
+    return static_cast<entry::BlockOffset>(word);
   }
+  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(offset_of(word)); }
   [[nodiscard]] Chain chain_of(Bucket& bucket) const noexcept { return Chain(bucket.control, pool_, reclaimer_); }
   [[nodiscard]] std::size_t bucket_index(std::uint64_t hash) const noexcept { return hash >> 16 & (bucket_count_ - 1); }
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
@@ -373,7 +378,7 @@ class BasicTable {
     bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);
   }
   [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
-    return entry.is_real() && entry.sequence <= applied;
+    return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
   }
 
   // Removes the lowest of the key's entries until one is left.
@@ -440,7 +445,7 @@ class BasicTable {
   void prefetch_entries(Bucket& bucket) const noexcept {
     for (Slot& slot : bucket.slots) {
       if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
-        __builtin_prefetch(entry_of(word));  // a hint only
+        pool_.prefetch(offset_of(word));  // a hint only
     }
   }
 

@@ -49,6 +49,9 @@ flush::Flusher::Config Engine::flusher_config(const Options& options, const Surr
   store.files = surroundings.files;
   return {.policy = {options.persist_mode, options.buffer_size, options.flush_interval, options.wal_bytes},
           .memory_only = options.persist_mode == PersistMode::kMemory,
+          .journaled = options.journal == Journal::kOn,
+          .log_bytes_max = options.log_bytes,
+          .log_loss = options.log_loss == LogLoss::kAccept ? journal::LogLoss::kAccepted : journal::LogLoss::kRefused,
           .backend = backend_choice(options.io_backend),
           .probe_directory = std::filesystem::path(store.path).parent_path().string(),
           .store = store,
@@ -165,7 +168,11 @@ void Engine::let_go() noexcept {
 
 bool Engine::wait_for(Completion* completion, flush::WaitFor kind, std::uint64_t sequence) noexcept {
   if (!flusher_.waiters().push(completion, kind, sequence)) return false;
-  path_.doorbell().ring();
+  if (kind == flush::WaitFor::kDurable) {
+    path_.doorbell().waits_for(sequence);
+  } else {
+    path_.doorbell().ring();
+  }
   return true;
 }
 
@@ -217,10 +224,18 @@ Stats Engine::stats() noexcept {
   stats.wal_bytes = flushed.wal_bytes.load(kRelaxed);
   stats.checkpoints = flushed.checkpoints.load(kRelaxed);
   stats.checkpoints_blocked = flushed.checkpoints_blocked.load(kRelaxed);
+  stats.log_blocks = flushed.log_blocks.load(kRelaxed);
+  stats.log_bytes_written = flushed.log_bytes_written.load(kRelaxed);
+  stats.log_file_bytes = flushed.log_file_bytes.load(kRelaxed);
+  stats.log_waits = flushed.log_waits.load(kRelaxed);
+  stats.recovered_writes = flushed.recovered_writes.load(kRelaxed);
+  stats.recovered_rows = flushed.recovered_rows.load(kRelaxed);
+  stats.recovery_time = std::chrono::nanoseconds(flushed.recovery_nanoseconds.load(kRelaxed));
   stats.io_backend = memory_only() ? "none" : flushed.on_uring.load(kRelaxed) ? "uring" : "threads";
   stats.unapplied_bytes = path_.admission().used_bytes();
   stats.parked_writers = path_.parked().count();
   stats.parked_writers_total = path_.parked().total();
+  stats.longest_stall = std::chrono::nanoseconds(flushed.longest_stall_nanoseconds.load(kRelaxed));
   const load::LoadCounters& loaded = loader_.counters();
   stats.loads = loaded.loads.load(kRelaxed);
   stats.queries = loaded.queries.load(kRelaxed);

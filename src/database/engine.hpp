@@ -62,6 +62,7 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   [[nodiscard]] load::Loader& loader() noexcept { return loader_; }
   [[nodiscard]] const flush::Watermarks& watermarks() const noexcept { return watermarks_; }
   [[nodiscard]] const base::Failure& failure() const noexcept { return failure_; }
+  [[nodiscard]] const base::Clock& clock() const noexcept { return surroundings_.clock; }
   [[nodiscard]] Executor default_executor() noexcept {
     return options_.executor ? options_.executor : resume_.executor();
   }

@@ -3,10 +3,16 @@
 #include "database/engine.hpp"
 #include "flush/write_path.hpp"
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/strings/str_cat.h>
 
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
 #include <utility>
 
 namespace dictsqlite::detail {
@@ -46,25 +52,47 @@ Ack ack_of(const Engine& engine, WriteOptions options) noexcept {
 
 constexpr const char* kNoMemory = "no memory for the write";
 
-// The last write of each key, by position in the batch.
-std::vector<std::size_t> fold(const WriteBatch& batch) {
-  absl::flat_hash_map<absl::string_view, std::size_t> last;
-  last.reserve(batch.size());
-  for (std::size_t index = 0; index < batch.size(); ++index) {
-    const std::string_view key = batch.row(index).key;
-    last.insert_or_assign(absl::string_view(key.data(), key.size()), index);
+// The last write of each key, by position in the batch. A table of its own, since those of the libraries throw when
+// memory is short, and Abseil's is then freed what it never had.
+class LastWrites {
+ public:
+  /// `batch` is not empty.
+  explicit LastWrites(const WriteBatch& batch)
+      : slots_(std::bit_ceil(2 * batch.size())), memory_(new(std::nothrow) std::uint32_t[slots_ + batch.size()]()) {
+    if (memory_ == nullptr) return;
+    for (std::size_t index = batch.size(); index-- > 0;) {
+      if (is_first_look(batch, static_cast<std::uint32_t>(index))) kept()[count_++] = static_cast<std::uint32_t>(index);
+    }
   }
-  std::vector<std::size_t> kept;
-  kept.reserve(last.size());
-  for (const auto& [key, index] : last) kept.push_back(index);
-  return kept;
-}
+  /// False if memory is short.
+  [[nodiscard]] bool valid() const noexcept { return memory_ != nullptr; }
+  [[nodiscard]] std::span<const std::uint32_t> indices() const noexcept { return {kept(), count_}; }
+
+ private:
+  [[nodiscard]] std::uint32_t* kept() const noexcept { return memory_.get() + slots_; }
+
+  // Whether no later write has the key of this one; then it has a slot, with its index and one.
+  bool is_first_look(const WriteBatch& batch, std::uint32_t index) noexcept {
+    const std::string_view key = batch.row(index).key;
+    std::size_t slot = base::hash_key(store::kMainTable, key) & (slots_ - 1);
+    for (; memory_[slot] != 0; slot = (slot + 1) & (slots_ - 1)) {
+      if (batch.row(memory_[slot] - 1).key == key) return false;
+    }
+    memory_[slot] = index + 1;
+    return true;
+  }
+
+  const std::size_t slots_;                        // a power of two; at most half of them are used
+  const std::unique_ptr<std::uint32_t[]> memory_;  // slots, and behind them the indices that are kept
+  std::size_t count_ = 0;
+};
 
 // The batch as one entry of the ring, or nullptr if memory is short.
 Entry* build(Engine& engine, const WriteBatch& batch) {
   entry::EntryPool& pool = engine.cache().pool();
-  const std::vector<std::size_t> kept = fold(batch);
-  void* memory = std::malloc(sizeof(BatchRows) + kept.size() * sizeof(Entry*));
+  const LastWrites last(batch);
+  if (!last.valid()) return nullptr;
+  void* memory = std::malloc(sizeof(BatchRows) + last.indices().size() * sizeof(Entry*));
   Entry* write = pool.make(EntryKind::kBatch, 0, {}, {}, 0);
   if (memory == nullptr || write == nullptr) {
     std::free(memory);
@@ -74,7 +102,7 @@ Entry* build(Engine& engine, const WriteBatch& batch) {
   auto* rows = new (memory) BatchRows{0, entry::EntryPool::footprint(*write), nullptr};
   rows->rows = reinterpret_cast<Entry**>(rows + 1);
   write->set_word(rows);
-  for (const std::size_t index : kept) {
+  for (const std::uint32_t index : last.indices()) {
     const WriteBatch::Row row = batch.row(index);
     const EntryKind kind = row.kind == WriteBatch::Kind::kSet ? EntryKind::kSet : EntryKind::kErase;
     Entry* entry = pool.make(kind, store::kMainTable, row.key, row.value, store::kNoExpiry);

@@ -4,6 +4,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <string>
@@ -49,8 +50,8 @@ absl::Status check_executor(const Executor& executor) {
 absl::Status check_enums(const Options& options) {
   if (options.persist_mode > PersistMode::kWriteThrough)
     return absl::InvalidArgumentError("Options::persist_mode is no PersistMode");
-  if (options.journal != Journal::kOff)
-    return absl::InvalidArgumentError("Options::journal can only be kOff in this version");
+  if (options.journal > Journal::kOn) return absl::InvalidArgumentError("Options::journal is no Journal");
+  if (options.log_loss > LogLoss::kAccept) return absl::InvalidArgumentError("Options::log_loss is no LogLoss");
   if (options.disk_full > DiskFull::kRefuse) return absl::InvalidArgumentError("Options::disk_full is no DiskFull");
   if (options.io_backend > IoBackendChoice::kThreads)
     return absl::InvalidArgumentError("Options::io_backend is no IoBackendChoice");
@@ -80,6 +81,7 @@ absl::Status check_options(const Options& options) {
       {"reader_cache_bytes", options.reader_cache_bytes, 64u << 10, 4 * kGiB},
       {"reader_map_bytes", options.reader_map_bytes, 0, 1024 * kGiB},
       {"wal_bytes", options.wal_bytes, 64u << 10, 64 * kGiB},
+      {"log_bytes", options.log_bytes, 4 * kMiB, 64 * kGiB},
       {"scans_max", options.scans_max, 1, 1024},
   };
   constexpr std::int64_t kHourMs = 3'600'000;
@@ -104,6 +106,19 @@ absl::Status check_options(const Options& options) {
   if (options.batch_bytes_max * 9 / 8 + 16'384 > budget) {
     return absl::InvalidArgumentError(
         "Options::batch_bytes_max is too large for Options::unapplied_bytes: the largest batch would wait for ever");
+  }
+  // A record has to fit the log's files beside what they hold of others, in segments of up to an eighth.
+  constexpr std::uint64_t kRowHeadMax = 32;
+  const std::uint64_t record_max = options.log_bytes / 8 * 3;
+  const std::uint64_t batch_heads =
+      std::min<std::uint64_t>(options.batch_rows_max, options.batch_bytes_max) * kRowHeadMax;
+  const bool fits = options.key_bytes_max + options.value_bytes_max + 16'384 <= record_max &&
+                    options.batch_bytes_max + batch_heads + 16'384 <= record_max;
+  if (options.journal == Journal::kOn && !fits) {
+    return absl::InvalidArgumentError(
+        "Options::log_bytes is too small for Options::value_bytes_max or batch_bytes_max: the largest write would wait "
+        "for "
+        "ever");
   }
   return absl::OkStatus();
 }

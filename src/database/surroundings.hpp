@@ -8,8 +8,8 @@
 #include <dictsqlite/database.hpp>
 
 #include "base/clock.hpp"
+#include "io/file_access.hpp"
 #include "io/io_backend.hpp"
-#include "store/file_access.hpp"
 #include "task/thread_host.hpp"
 
 #include <string>
@@ -21,8 +21,8 @@ struct Surroundings {
   const base::Clock& clock = base::steady_clock();
   task::ThreadHost& threads = task::system_threads();
   io::BackendOpener backend{};
-  store::FileAccess* files = nullptr;  // null: the kernel's
-  std::string vfs_name{};              // of the SQLite VFS to build on; empty: the default one
+  io::FileAccess* files = nullptr;  // null: the kernel's
+  std::string vfs_name{};           // of the SQLite VFS to build on; empty: the default one
 };
 
 /// Database::open_async() in other surroundings, which outlive the database and everything that outlives it.

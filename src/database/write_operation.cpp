@@ -73,6 +73,8 @@ bool WriteOperation::suspend(detail::Completion* completion) noexcept {
   void* const entry = std::exchange(entry_, nullptr);
   completion->subject = entry;
   completion->kind = static_cast<std::uint8_t>(ack_);
+  completion->sequence =
+      static_cast<std::uint64_t>(engine.clock().now().count());  // it has none yet: since when it waits
   if (engine.path().parked().push(completion)) {
     engine.path().doorbell().ring();
     return true;

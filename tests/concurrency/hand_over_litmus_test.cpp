@@ -18,6 +18,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,7 @@ using testing_support::run_litmus;
 // What is handed over: give() on one side, has_any() on the other, take_back() when both have ended.
 
 struct Waiter {
+  static constexpr bool kWaitsForTicket = false;
   template <class Atomics>
   class Of {
    public:
@@ -52,9 +54,17 @@ struct Waiter {
   };
 };
 
+// The same, and does not ring for a consumer that holds back: which ours has just done, and does no more.
+struct WaiterForTicket {
+  static constexpr bool kWaitsForTicket = true;
+  template <class Atomics>
+  using Of = Waiter::Of<Atomics>;
+};
+
 // The loader's two queues.
 template <class Item, Item* Item::*kNext>
 struct Queued {
+  static constexpr bool kWaitsForTicket = false;
   template <class Atomics>
   class Of {
    public:
@@ -72,6 +82,7 @@ using QueuedMiss = Queued<load::Flight, &load::Flight::next>;
 using QueuedScan = Queued<ScanNextOperation::State, &ScanNextOperation::State::next>;
 
 struct ParkedMiss {
+  static constexpr bool kWaitsForTicket = false;
   template <class Atomics>
   class Of {
    public:
@@ -87,6 +98,7 @@ struct ParkedMiss {
 };
 
 struct ParkedWrite {
+  static constexpr bool kWaitsForTicket = false;
   template <class Atomics>
   class Of {
    public:
@@ -105,6 +117,7 @@ struct ParkedWrite {
 };
 
 struct RaisedFlag {
+  static constexpr bool kWaitsForTicket = false;
   template <class Atomics>
   class Of {
    public:
@@ -132,9 +145,17 @@ class Handshake {
 
   void hand_over() {
     thing_.give();
-    doorbell_.ring();  // (D2)
+    if constexpr (Thing::kWaitsForTicket) {
+      doorbell_.waits_for(kTicket);  // (D2)
+    } else {
+      doorbell_.ring();  // (D2)
+    }
   }
   void park() {
+    if constexpr (Thing::kWaitsForTicket) {
+      doorbell_.park_holding(kTicket + 1);
+      doorbell_.unpark();
+    }
     doorbell_.park(io::Doorbell::kNoTicket);  // (D3)
     saw_ = thing_.has_any();
   }
@@ -148,6 +169,8 @@ class Handshake {
   }
 
  private:
+  static constexpr std::uint64_t kTicket = 7;
+
   typename Thing::template Of<Atomics> thing_;
   io::BasicDoorbell<Atomics> doorbell_;
   std::atomic<int> wakes_{0};
@@ -164,13 +187,13 @@ LitmusResult play(const LitmusPlan& plan) {
 template <class Thing>
 class HandOverLitmus : public testing::Test {};
 
-using Things = testing::Types<Waiter, QueuedMiss, ParkedMiss, QueuedScan, ParkedWrite, RaisedFlag>;
+using Things = testing::Types<Waiter, WaiterForTicket, QueuedMiss, ParkedMiss, QueuedScan, ParkedWrite, RaisedFlag>;
 
 struct Names {
   template <class>
   static std::string GetName(int index) {
-    static constexpr const char* kNames[] = {"Waiter",     "QueuedMiss",  "ParkedMiss",
-                                             "QueuedScan", "ParkedWrite", "RaisedFlag"};
+    static constexpr const char* kNames[] = {"Waiter",     "WaiterForTicket", "QueuedMiss", "ParkedMiss",
+                                             "QueuedScan", "ParkedWrite",     "RaisedFlag"};
     return kNames[index];
   }
 };

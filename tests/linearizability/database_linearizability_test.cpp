@@ -175,6 +175,9 @@ Options options_of(std::size_t history, const std::string& path) {
   options.persist_mode = history % 6 == 4 ? PersistMode::kLazy : PersistMode::kWriteBehind;
   options.flush_interval = std::chrono::milliseconds(20);
   options.wal_bytes = 4u << 20;
+  options.journal = history % 4 >= 2 ? Journal::kOn : Journal::kOff;
+  options.log_bytes = 4u << 20;
+  options.batch_rows_max = 1'000;
   return options;
 }
 

@@ -34,6 +34,7 @@ struct Setting {
   PersistMode mode;
   IoBackendChoice backend;
   CacheSize cache;
+  Journal journal = Journal::kOff;
 };
 
 std::string name_of(const testing::TestParamInfo<Setting>& info) {
@@ -41,7 +42,8 @@ std::string name_of(const testing::TestParamInfo<Setting>& info) {
   const Setting& setting = info.param;
   return std::string(kModes[static_cast<int>(setting.mode)]) +
          (setting.backend == IoBackendChoice::kThreads ? "OnThreads" : "OnAuto") +
-         (setting.cache == CacheSize::kTiny ? "TinyCache" : "LargeCache");
+         (setting.cache == CacheSize::kTiny ? "TinyCache" : "LargeCache") +
+         (setting.journal == Journal::kOn ? "Journaled" : "");
 }
 
 class DatabaseProperty : public testing::TestWithParam<Setting> {
@@ -58,6 +60,9 @@ class DatabaseProperty : public testing::TestWithParam<Setting> {
     options.path = directory_.file("test.db");
     options.persist_mode = GetParam().mode;
     options.io_backend = GetParam().backend;
+    options.journal = GetParam().journal;
+    options.log_bytes = 8u << 20;
+    options.batch_rows_max = 1'000;
     options.flush_interval = std::chrono::milliseconds(5);
     options.buffer_size = 20;
     options.ring_capacity = 64;
@@ -273,7 +278,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{PersistMode::kWriteBehind, IoBackendChoice::kAuto, CacheSize::kLarge},
                     Setting{PersistMode::kWriteBehind, IoBackendChoice::kThreads, CacheSize::kTiny},
                     Setting{PersistMode::kWriteThrough, IoBackendChoice::kAuto, CacheSize::kTiny},
-                    Setting{PersistMode::kWriteThrough, IoBackendChoice::kThreads, CacheSize::kLarge}),
+                    Setting{PersistMode::kWriteThrough, IoBackendChoice::kThreads, CacheSize::kLarge},
+                    Setting{PersistMode::kLazy, IoBackendChoice::kThreads, CacheSize::kTiny, Journal::kOn},
+                    Setting{PersistMode::kWriteBehind, IoBackendChoice::kAuto, CacheSize::kTiny, Journal::kOn},
+                    Setting{PersistMode::kWriteBehind, IoBackendChoice::kThreads, CacheSize::kLarge, Journal::kOn},
+                    Setting{PersistMode::kWriteThrough, IoBackendChoice::kAuto, CacheSize::kTiny, Journal::kOn}),
     name_of);
 
 }  // namespace

@@ -16,6 +16,12 @@ class FaultBackend final : public io::IoBackend {
     waiting_.push_back({fd, tag});
     let_go_on();
   }
+  void submit_full_sync(int fd, std::uint64_t tag) noexcept override { below_->submit_full_sync(fd, tag); }
+  void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                            std::uint64_t tag) noexcept override {
+    waiting_writes_.push_back({fd, bytes, offset, tag});
+    let_go_on();
+  }
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override {
     below_->submit_write(fd, bytes, offset, tag);
@@ -43,7 +49,26 @@ class FaultBackend final : public io::IoBackend {
     std::uint64_t tag;
   };
 
+  struct Write {
+    int fd;
+    std::span<const std::byte> bytes;
+    std::uint64_t offset;
+    std::uint64_t tag;
+  };
+
   void let_go_on() {
+    let_syncs_go_on();
+    if (faults_.writes_held_) return;
+    for (const Write& write : std::exchange(waiting_writes_, {})) {
+      if (faults_.writes_left_ > 0) {
+        --faults_.writes_left_;
+        failed_.push_back({write.tag, -faults_.write_error_});
+      } else {
+        below_->submit_durable_write(write.fd, write.bytes, write.offset, write.tag);
+      }
+    }
+  }
+  void let_syncs_go_on() {
     if (faults_.held_) return;
     for (const Sync& sync : std::exchange(waiting_, {})) {
       if (faults_.left_ > 0) {
@@ -59,6 +84,7 @@ class FaultBackend final : public io::IoBackend {
   SyncFaults& faults_;
   // The owner thread's.
   std::vector<Sync> waiting_;
+  std::vector<Write> waiting_writes_;
   std::vector<io::IoCompletion> failed_;
 };
 

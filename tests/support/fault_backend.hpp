@@ -1,4 +1,4 @@
-// FaultBackend: an I/O backend over another one, whose data syncs fail, or wait, when told to.
+// FaultBackend: an I/O backend over another one, whose data syncs and durable writes fail, or wait, when told to.
 #pragma once
 
 #include "io/io_backend.hpp"
@@ -21,6 +21,14 @@ class SyncFaults {
   /// They go on when their thread looks the next time: the caller wakes it.
   void release() { held_ = false; }
 
+  /// The same for durable writes.
+  void fail_next_writes(int error, int count = 1) {
+    write_error_ = error;
+    writes_left_ = count;
+  }
+  void hold_writes() { writes_held_ = true; }
+  void release_writes() { writes_held_ = false; }
+
   /// Syncs that were asked for.
   [[nodiscard]] int syncs() const { return syncs_; }
   /// How often their thread was woken.
@@ -42,6 +50,9 @@ class SyncFaults {
   std::atomic<bool> held_{false};
   std::atomic<int> error_{0};
   std::atomic<int> left_{0};
+  std::atomic<bool> writes_held_{false};
+  std::atomic<int> write_error_{0};
+  std::atomic<int> writes_left_{0};
   std::atomic<int> syncs_{0};
   std::atomic<int> wakes_{0};
 };

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -27,14 +29,26 @@ class EventLog {
               auto& log = *static_cast<EventLog*>(context);
               const std::scoped_lock lock(log.mutex_);
               log.events_.emplace_back(event.kind, std::string(event.message));
+              log.changed_.notify_all();
             },
             this};
+  }
+  /// Waits until there has been one.
+  void wait_for(EventKind kind) const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+      return std::any_of(events_.begin(), events_.end(), [&](const auto& each) { return each.first == kind; });
+    });
   }
   [[nodiscard]] std::size_t count(EventKind kind) const {
     const std::scoped_lock lock(mutex_);
     std::size_t count = 0;
     for (const auto& [each, message] : events_) count += each == kind;
     return count;
+  }
+  void clear() {
+    const std::scoped_lock lock(mutex_);
+    events_.clear();
   }
   [[nodiscard]] std::string all() const {
     const std::scoped_lock lock(mutex_);
@@ -45,6 +59,7 @@ class EventLog {
 
  private:
   mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
   std::vector<std::pair<EventKind, std::string>> events_;
 };
 

@@ -9,6 +9,8 @@
 #include "support/simulation.hpp"
 
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,11 +24,21 @@ class Pump {
 
   [[nodiscard]] Executor executor() noexcept { return executor_.executor(); }
 
-  /// Goes on until `done()`.
+  /// Goes on until `done()`. Ends the process with a sentence when nothing has come for so long that nothing will: that
+  /// the test looks every so often hides from the simulation that everybody else waits for ever.
   template <class Done>
   void run_until(Done&& done) {
+    constexpr base::Nanoseconds kLook = std::chrono::microseconds(10);
+    constexpr base::Nanoseconds kIdleMax = std::chrono::seconds(10);
+    base::Nanoseconds idle{0};
     while (!done()) {
-      if (executor_.poll(1, std::chrono::nanoseconds(0)) == 0) simulation_.sleep(std::chrono::microseconds(10));
+      const bool ran = executor_.poll(1, std::chrono::nanoseconds(0)) != 0;
+      idle = ran ? base::Nanoseconds{0} : idle + kLook;
+      if (idle > kIdleMax) {
+        std::fputs("pump: nothing comes for ten simulated seconds: a wake-up was lost\n", stderr);
+        std::abort();
+      }
+      if (!ran) simulation_.sleep(kLook);
     }
   }
   template <class Operation>

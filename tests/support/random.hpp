@@ -30,7 +30,9 @@ inline std::uint64_t seed() {
 /// A small fast generator (S. Vigna's splitmix64). Thread-safety: none; give each thread its own `stream`.
 class Random {
  public:
-  explicit Random(std::uint64_t stream = 0) noexcept : state_(seed() + stream * 0x9E3779B97F4A7C15u) { next(); }
+  explicit Random(std::uint64_t stream = 0) noexcept : state_(seed() + stream * 0x9E3779B97F4A7C15u) {
+    state_ = next();  // mixed: else one stream would be the next one, a number late
+  }
 
   std::uint64_t next() noexcept {
     std::uint64_t z = state_ += 0x9E3779B97F4A7C15u;

@@ -37,15 +37,16 @@ inline constexpr bool kOptimised = false;
 #endif
 
 /// `count` in an optimised build; a tenth of it under a sanitizer, a quarter without optimisation; times
-/// DICTSQLITE_TEST_FACTOR if that is set. At least 1.
+/// DICTSQLITE_TEST_FACTOR if that is set, 300 or 0.1 say. At least 1.
 inline std::size_t scaled(std::size_t count) noexcept {
-  static const std::size_t factor = [] {
+  static const double factor = [] {
     const char* const given = std::getenv("DICTSQLITE_TEST_FACTOR");
-    const unsigned long long number = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-    return number > 0 ? static_cast<std::size_t>(number) : 1;
+    const double number = given != nullptr ? std::strtod(given, nullptr) : 1;
+    return number > 0 ? number : 1;
   }();
-  const std::size_t divisor = kThreadSanitizer || kAddressSanitizer ? 10 : kOptimised ? 1 : 4;
-  return count * factor / divisor > 0 ? count * factor / divisor : 1;
+  const double divisor = kThreadSanitizer || kAddressSanitizer ? 10 : kOptimised ? 1 : 4;
+  const auto result = static_cast<std::size_t>(static_cast<double>(count) * factor / divisor);
+  return result > 0 ? result : 1;
 }
 
 }  // namespace dictsqlite::testing_support

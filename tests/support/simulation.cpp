@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <unistd.h>
@@ -23,10 +24,28 @@ class Simulation::Backend final : public io::IoBackend {
  public:
   explicit Backend(Simulation& simulation) : simulation_(simulation) {}
 
-  void finish() noexcept override {}
-  void submit_data_sync(int fd, std::uint64_t tag) noexcept override { add(tag, ::fdatasync(fd) == 0 ? 0 : -errno); }
+  void finish() noexcept override {
+    for (const Request& request : requests_) {
+      if (request.on_disk) static_cast<void>(disk()->end(*request.on_disk));
+    }
+    requests_.clear();
+  }
+  void submit_data_sync(int fd, std::uint64_t tag) noexcept override {
+    if (disk() != nullptr) return add_request(tag, disk()->begin_sync(fd, false));
+    add(tag, ::fdatasync(fd) == 0 ? 0 : -errno);
+  }
+  void submit_full_sync(int fd, std::uint64_t tag) noexcept override {
+    if (disk() != nullptr) return add_request(tag, disk()->begin_sync(fd, true));
+    add(tag, ::fsync(fd) == 0 ? 0 : -errno);
+  }
+  void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                            std::uint64_t tag) noexcept override {
+    if (disk() != nullptr) return add_request(tag, disk()->begin_write(fd, bytes, offset, true));
+    submit_write(fd, bytes, offset, tag);  // these files lose no power
+  }
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override {
+    if (disk() != nullptr) return add_request(tag, disk()->begin_write(fd, bytes, offset, false));
     const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     add(tag, written >= 0 ? written : -errno);
   }
@@ -45,7 +64,9 @@ class Simulation::Backend final : public io::IoBackend {
         ++index;
         continue;
       }
-      out[count++] = requests_[index].completion;
+      io::IoCompletion& completion = out[count++];
+      completion = requests_[index].completion;
+      if (requests_[index].on_disk) completion.result = disk()->end(*requests_[index].on_disk);
       requests_.erase(requests_.begin() + static_cast<std::ptrdiff_t>(index));
     }
     return count;
@@ -60,7 +81,13 @@ class Simulation::Backend final : public io::IoBackend {
   struct Request {
     base::Instant due;
     io::IoCompletion completion;
+    std::optional<SimulatedDisk::Request> on_disk{};
   };
+  [[nodiscard]] SimulatedDisk* disk() const noexcept { return simulation_.disk_; }
+  void add_request(std::uint64_t tag, SimulatedDisk::Request request) {
+    add(tag, 0);
+    requests_.back().on_disk = request;
+  }
   void add(std::uint64_t tag, std::int64_t result) {
     requests_.push_back({simulation_.now() + simulation_.latency(), {tag, result}});
   }
@@ -90,6 +117,14 @@ detail::Surroundings Simulation::surroundings() noexcept {
                         opened.backend = std::make_unique<Backend>(*static_cast<Simulation*>(simulation));
                         return absl::StatusOr<io::OpenedBackend>(std::move(opened));
                       }}};
+}
+
+detail::Surroundings Simulation::surroundings(SimulatedDisk& disk, const std::string& vfs_name) noexcept {
+  disk_ = &disk;
+  detail::Surroundings around = surroundings();
+  around.files = &disk;
+  around.vfs_name = vfs_name;
+  return around;
 }
 
 void Simulation::sleep(base::Nanoseconds time) noexcept {

@@ -10,6 +10,7 @@
 #include "database/surroundings.hpp"
 #include "io/io_backend.hpp"
 #include "support/random.hpp"
+#include "support/simulated_disk.hpp"
 #include "task/thread_host.hpp"
 
 #include <condition_variable>
@@ -31,6 +32,9 @@ class Simulation final : public task::ThreadHost, public base::Clock {
 
   /// Clock, threads and I/O backend of this simulation.
   [[nodiscard]] detail::Surroundings surroundings() noexcept;
+
+  /// The same, with files on `disk`, and SQLite's through the VFS `vfs_name` on it. Both outlive the database.
+  [[nodiscard]] detail::Surroundings surroundings(SimulatedDisk& disk, const std::string& vfs_name) noexcept;
 
   /// The test's thread lets the others run for so long.
   void sleep(base::Nanoseconds time) noexcept;
@@ -69,6 +73,7 @@ class Simulation final : public task::ThreadHost, public base::Clock {
   void let_time_pass() noexcept;
   [[nodiscard]] base::Nanoseconds latency() noexcept;
 
+  SimulatedDisk* disk_ = nullptr;  // null: the kernel's files
   mutable std::mutex mutex_;
   Random random_;
   base::Instant now_{1};

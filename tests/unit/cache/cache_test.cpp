@@ -18,13 +18,16 @@ constexpr std::size_t kUnappliedBytes = 2u << 20;
 class CacheTest : public testing::Test {
  protected:
   std::size_t install(std::uint64_t sequence, std::size_t value_bytes, std::uint64_t applied) {
+    return install_in(cache_, sequence, value_bytes, applied);
+  }
+  static std::size_t install_in(Cache& cache, std::uint64_t sequence, std::size_t value_bytes, std::uint64_t applied) {
     const std::string name = "key" + std::to_string(sequence);
-    Entry* const entry = cache_.pool().make(EntryKind::kSet, 1, name, std::string(value_bytes, 'v'), 0);
+    Entry* const entry = cache.pool().make(EntryKind::kSet, 1, name, std::string(value_bytes, 'v'), 0);
     EXPECT_NE(entry, nullptr);
     entry->sequence = sequence;
     const std::size_t bytes = entry::EntryPool::footprint(*entry);
-    const Reclaimer::Guard guard = cache_.reclaimer().enter();
-    cache_.table().install(Cache::key(1, name).hash, entry, applied);
+    const Reclaimer::Guard guard = cache.reclaimer().enter();
+    cache.table().install(Cache::key(1, name).hash, entry, applied);
     return bytes;
   }
   bool has(std::uint64_t sequence) {
@@ -45,6 +48,23 @@ TEST_F(CacheTest, TrimsCleanEntriesToTheirBudget) {
   EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
   EXPECT_GT(cache_.pool().used_bytes(), kCleanBytes / 2) << "no more than necessary";
   EXPECT_GT(cache_.evictions(), 0u);
+}
+
+// A transaction leaves far more to evict than may wait to be freed before writers stop.
+TEST_F(CacheTest, TrimsInPortionsEachOfWhichIsFreedBeforeTheNext) {
+  Cache cache(kCleanBytes, 32u << 20);
+  std::size_t installed = 0;
+  std::uint64_t sequence = 0;
+  while (installed < 24u << 20) installed += install_in(cache, ++sequence, 100, 0);
+  std::size_t portions = 0;
+  for (bool more = true; more; ++portions) {
+    const std::size_t before = cache.pool().used_bytes();
+    more = cache.trim_some(sequence, 0, Cache::Evict::kClean);
+    EXPECT_LE(before - cache.pool().used_bytes(), 2u << 20) << "portion " << portions;
+    EXPECT_EQ(cache.reclaimer().backlog_bytes(), 0u);
+  }
+  EXPECT_GT(portions, 10u);
+  EXPECT_LE(cache.pool().used_bytes(), kCleanBytes);
 }
 
 TEST_F(CacheTest, LeavesUnappliedEntriesAlone) {

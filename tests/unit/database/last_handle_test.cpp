@@ -42,6 +42,11 @@ class SlowToWake final : public io::IoBackend {
 
   void finish() noexcept override { below_->finish(); }
   void submit_data_sync(int fd, std::uint64_t tag) noexcept override { below_->submit_data_sync(fd, tag); }
+  void submit_full_sync(int fd, std::uint64_t tag) noexcept override { below_->submit_full_sync(fd, tag); }
+  void submit_durable_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                            std::uint64_t tag) noexcept override {
+    below_->submit_durable_write(fd, bytes, offset, tag);
+  }
   void submit_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                     std::uint64_t tag) noexcept override {
     below_->submit_write(fd, bytes, offset, tag);

@@ -72,6 +72,7 @@ const std::vector<Bounds>& all_bounds() {
       {"value_bytes_max", 1, 512 * kMiB, to(&Options::value_bytes_max)},
       {"batch_rows_max", 1, kMiB, to(&Options::batch_rows_max)},
       {"loads_max", 1, kMiB, to(&Options::loads_max)},
+      {"log_bytes", 4 * kMiB, 64 * kGiB, to(&Options::log_bytes)},
       {"page_bytes", 512, 64 * kKiB, to(&Options::page_bytes)},
       {"writer_cache_bytes", 64 * kKiB, 4 * kGiB, to(&Options::writer_cache_bytes)},
       {"reader_cache_bytes", 64 * kKiB, 4 * kGiB, to(&Options::reader_cache_bytes)},
@@ -192,7 +193,8 @@ TEST(OptionsCheck, LooksAtNoPathWithoutADisk) {
 TEST(OptionsCheck, AcceptsTheLastOfEveryChoiceAndNothingBehindIt) {
   Options options = valid();
   options.persist_mode = PersistMode::kWriteThrough;
-  options.journal = Journal::kOff;
+  options.journal = Journal::kOn;
+  options.log_loss = LogLoss::kAccept;
   options.disk_full = DiskFull::kRefuse;
   options.io_backend = IoBackendChoice::kThreads;
   EXPECT_EQ(check_options(options), absl::OkStatus());
@@ -200,8 +202,11 @@ TEST(OptionsCheck, AcceptsTheLastOfEveryChoiceAndNothingBehindIt) {
   options.persist_mode = static_cast<PersistMode>(4);
   expect_refused(options, "Options::persist_mode");
   options = valid();
-  options.journal = static_cast<Journal>(1);
+  options.journal = static_cast<Journal>(2);
   expect_refused(options, "Options::journal");
+  options = valid();
+  options.log_loss = static_cast<LogLoss>(2);
+  expect_refused(options, "Options::log_loss");
   options = valid();
   options.disk_full = static_cast<DiskFull>(2);
   expect_refused(options, "Options::disk_full");
@@ -254,6 +259,27 @@ TEST(OptionsCheck, BoundsABatchAlsoByItself) {
   EXPECT_EQ(check_options(options), absl::OkStatus());
   options.batch_bytes_max = std::size_t{8} << 30;  // its most, for which there is never room
   expect_refused(options, "Options::batch_bytes_max is too large for Options::unapplied_bytes");
+}
+
+TEST(OptionsCheck, WantsALogForTheLargestWrite) {
+  Options options = valid();
+  options.log_bytes = 4u << 20;
+  options.value_bytes_max = (1u << 20) + (1u << 19) - 16'384 - options.key_bytes_max;
+  options.batch_bytes_max = 1'000;
+  EXPECT_EQ(check_options(options), absl::OkStatus());
+  options.journal = Journal::kOn;
+  EXPECT_EQ(check_options(options), absl::OkStatus());
+  ++options.value_bytes_max;
+  expect_refused(options, "Options::log_bytes is too small");
+  options.value_bytes_max = 1'000;
+  options.batch_bytes_max = 2u << 20;
+  expect_refused(options, "Options::log_bytes is too small");
+  options.batch_bytes_max = 100'000;  // in rows of a byte
+  expect_refused(options, "Options::log_bytes is too small");
+  options.batch_rows_max = 10'000;
+  EXPECT_EQ(check_options(options), absl::OkStatus());
+  options.journal = Journal::kOff;
+  EXPECT_EQ(check_options(options), absl::OkStatus());
 }
 
 }  // namespace

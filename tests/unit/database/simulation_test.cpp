@@ -48,7 +48,7 @@ struct Client {
 };
 
 // Small enough that everything is evicted, refused for a moment, and copied from the log, again and again.
-Options small_options(std::string path, Executor executor) {
+Options small_options(std::string path, Executor executor, Journal journal) {
   Options options;
   options.path = std::move(path);
   options.executor = executor;
@@ -61,6 +61,9 @@ Options small_options(std::string path, Executor executor) {
   options.wal_bytes = 64 << 10;
   options.flush_interval = std::chrono::milliseconds(5);
   options.loads_max = 3;
+  options.journal = journal;
+  options.log_bytes = 4 << 20;
+  options.batch_rows_max = 1'000;
   return options;
 }
 
@@ -116,7 +119,7 @@ Task<void> check(Database& database, const Client& client) {
   }
 }
 
-std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
+std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps, Journal journal) {
   const TemporaryDirectory directory;
   Simulation simulation(seed);
   const detail::Surroundings surroundings = simulation.surroundings();
@@ -126,8 +129,8 @@ std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
     clients.push_back({number, Random(seed * kClients + number), {}});
   }
   for (int life = 0; life < 2; ++life) {
-    Database database =
-        *pump.wait_for(detail::open_in(surroundings, small_options(directory.file("test.db"), pump.executor())));
+    Database database = *pump.wait_for(
+        detail::open_in(surroundings, small_options(directory.file("test.db"), pump.executor(), journal)));
     std::vector<Task<void>> checks;
     for (const Client& client : clients) checks.push_back(check(database, client));
     pump.run_all(std::move(checks));
@@ -139,19 +142,56 @@ std::vector<std::uint8_t> run(std::uint64_t seed, std::size_t steps) {
   return simulation.turns();
 }
 
-TEST(Simulation, TheSameSeedGivesTheSameRun) {
-  const std::vector<std::uint8_t> first = run(1, 100);
+class SimulatedDatabase : public testing::TestWithParam<Journal> {};
+
+INSTANTIATE_TEST_SUITE_P(All, SimulatedDatabase, testing::Values(Journal::kOff, Journal::kOn),
+                         [](const auto& tested) { return tested.param == Journal::kOn ? "journaled" : "direct"; });
+
+TEST_P(SimulatedDatabase, TheSameSeedGivesTheSameRun) {
+  const std::vector<std::uint8_t> first = run(1, 100, GetParam());
   EXPECT_GT(first.size(), 200U) << "turns, so that there is something to repeat";
-  EXPECT_EQ(run(1, 100), first);
+  EXPECT_EQ(run(1, 100, GetParam()), first);
 }
 
-TEST(Simulation, AnotherSeedGivesAnotherRun) { EXPECT_NE(run(1, 100), run(2, 100)); }
+TEST_P(SimulatedDatabase, AnotherSeedGivesAnotherRun) { EXPECT_NE(run(1, 100, GetParam()), run(2, 100, GetParam())); }
 
-TEST(Simulation, TheDictionaryIsRightWhateverTheOrder) {
+TEST_P(SimulatedDatabase, TheDictionaryIsRightWhateverTheOrder) {
   const std::size_t runs = testing_support::scaled(60);
   for (std::uint64_t seed = 0; seed < runs && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("run " + std::to_string(seed));
-    run(seed, 150);
+    run(seed, 150, GetParam());
+  }
+}
+
+// The flusher gives those who were answered a moment to come back together, and is not rung for the first of them.
+TEST_P(SimulatedDatabase, WhoComesBackAloneAfterASharedSyncIsAnsweredSoon) {
+  const std::size_t runs = testing_support::scaled(20);
+  for (std::uint64_t seed = 0; seed < runs && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("run " + std::to_string(seed));
+    const TemporaryDirectory directory;
+    Simulation simulation(seed);
+    const detail::Surroundings surroundings = simulation.surroundings();
+    Pump pump(simulation);
+    Options options = small_options(directory.file("test.db"), pump.executor(), GetParam());
+    options.persist_mode = PersistMode::kLazy;
+    options.flush_interval = std::chrono::hours(1);  // nothing else wakes anybody
+    Database database = *pump.wait_for(detail::open_in(surroundings, options));
+    for (int round = 0; round < 10; ++round) {
+      const std::size_t count = round % 2 == 0 ? 6 : 1;
+      std::size_t answered = 0;
+      for (std::size_t number = 0; number < count; ++number) {
+        database.set_async("key " + std::to_string(number), "value", {.ack = Ack::kDurable})
+            .start([&answered](const absl::Status& status) noexcept {
+              EXPECT_TRUE(status.ok()) << status;
+              ++answered;
+            });
+      }
+      const base::Instant late = simulation.now() + std::chrono::seconds(1);
+      pump.run_until([&] { return answered == count || simulation.now() > late; });
+      EXPECT_EQ(answered, count) << "round " << round;
+      if (answered != count) break;
+    }
+    EXPECT_TRUE(pump.wait_for(database.close_async()).ok());
   }
 }
 

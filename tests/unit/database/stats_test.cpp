@@ -212,6 +212,8 @@ void expect_parked(Database& database, std::size_t writes, std::size_t parked_mi
   ASSERT_EQ(database.close(), absl::OkStatus());
   EXPECT_EQ(database.stats().parked_writers, 0u);
   EXPECT_EQ(database.stats().parked_writers_total, held.parked_writers_total);
+  EXPECT_EQ(held.longest_stall, std::chrono::nanoseconds(0)) << "the flusher has not looked";
+  EXPECT_GT(database.stats().longest_stall, std::chrono::nanoseconds(0));
   EXPECT_EQ(database.stats().claimed_sequence, 1 + writes);
   database = Database();  // ends the resume thread: nothing comes after it
   EXPECT_EQ(done.load(), writes);
@@ -361,11 +363,7 @@ TEST_F(StatsTest, ACheckpointBehindAReaderIsCountedAsBlocked) {
   EXPECT_EQ(events.count(EventKind::kCheckpointBlocked), 1u) << events.all();
   reader.reset();
   const std::uint64_t checkpoints = database.stats().checkpoints;
-  for (std::size_t round = 0; database.stats().checkpoints == checkpoints; ++round) {
-    ASSERT_LT(round, 1'000u);
-    write(database, 0, 100, value);
-    ASSERT_EQ(database.flush(), absl::OkStatus());
-  }
+  while (database.stats().checkpoints == checkpoints) std::this_thread::yield();  // for ever, if it takes a write
   EXPECT_EQ(events.count(EventKind::kFailed), 0u) << events.all();
 }
 

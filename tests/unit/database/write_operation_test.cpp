@@ -80,9 +80,9 @@ TEST(WriteOperationTest, IsRefusedOnAFullDiskIfThatWasAskedFor) {
   Options options = BareDatabase::options();
   options.disk_full = DiskFull::kRefuse;
   BareDatabase db(options);
-  db->path().set_disk_full(true);
+  db->path().set_disk_full(flush::WritePath::FullFor::kSqlite, true);
   EXPECT_EQ(set(db, "key").wait(), absl::UnavailableError("the disk is full and Options::disk_full is kRefuse"));
-  db->path().set_disk_full(false);
+  db->path().set_disk_full(flush::WritePath::FullFor::kSqlite, false);
   EXPECT_EQ(set(db, "key").wait(), absl::OkStatus());
 }
 

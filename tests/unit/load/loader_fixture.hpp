@@ -40,7 +40,8 @@ class MadeUpStore final : public store::SqliteStore {
  public:
   explicit MadeUpStore(MadeUpFile& file) : file_(file) {}
 
-  [[nodiscard]] store::StoreWriter& writer() noexcept override { std::abort(); }  // not a loader's business
+  [[nodiscard]] store::StoreWriter& writer() noexcept override { std::abort(); }     // not a loader's business
+  [[nodiscard]] const std::string& path() const noexcept override { std::abort(); }  // the same
   [[nodiscard]] absl::StatusOr<std::unique_ptr<store::StoreReader>> open_reader() override {
     return std::make_unique<Rows>(file_);
   }
