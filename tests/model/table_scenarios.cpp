@@ -1,0 +1,282 @@
+// The table: writers, readers, loads and eviction of one key, whose entries find slots, or hang in the chain, or both.
+#include "cache/table.hpp"
+#include "model/checker/checked_atomics.hpp"
+#include "model/checker/checked_pool.hpp"
+#include "model/checker/plain.hpp"
+#include "model/scenarios.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace dictsqlite::checker {
+namespace {
+
+using entry::EntryKind;
+using Table = cache::BasicTable<CheckedAtomics>;
+using Reclaimer = cache::BasicReclaimer<CheckedAtomics>;
+using EntryPool = entry::BasicEntryPool<CheckedAtomics>;
+using Entry = EntryPool::Entry;
+using Outcome = Table::PendingResult::Outcome;
+
+// The table and one key of it. `kCrowd` entries that cannot be evicted fill the bucket: with 7 the key hangs in the
+// chain, with 6 only one of its entries finds a slot.
+template <std::size_t kCrowd>
+class OneKey {
+ public:
+  OneKey() {
+    for (std::size_t index = 0; index < kCrowd; ++index) {
+      table_.install(100 + index, pool_.make(EntryKind::kSet, kNames[index], kNever), 0);
+    }
+  }
+
+  void install(std::uint64_t sequence, std::uint64_t applied = 0) {
+    Entry* const entry = pool_.make(EntryKind::kSet, "key", sequence);
+    const Reclaimer::Guard guard = reclaimer_.enter();
+    table_.install(kHash, entry, applied);
+  }
+  /// The sequence of what is found; 0: nothing, or a load under way.
+  std::uint64_t find(const Table::Key& key = kKey) {
+    const Reclaimer::Guard guard = reclaimer_.enter();
+    Entry* const entry = table_.find(key);
+    if (entry == nullptr) return 0;
+    pool_.look(entry);
+    expect(entry->key() == key.bytes, "it is the key's");
+    return entry->is_real() ? entry->sequence : 0;
+  }
+  void evict(std::uint64_t applied) {
+    const Reclaimer::Guard guard = reclaimer_.enter();
+    std::uint64_t evicted = 0;
+    table_.evict(1, applied, false, evicted);
+  }
+  /// What is left of the key: its newest entry, and no other.
+  void expect_left(std::uint64_t sequence) {
+    const std::uint64_t found = find();
+    expect(found == sequence, "the newest write is in the table");
+    Entry* const entry = table_.find(kKey);
+    if (entry == nullptr) return;
+    expect(table_.remove(kHash, entry), "it is there to be removed");
+    expect(table_.find(kKey) == nullptr, "it was the key's only entry");
+  }
+
+ protected:
+  static constexpr std::uint64_t kNever = 1'000'000;
+  static constexpr std::uint64_t kHash = 1;
+  static constexpr std::array<std::string_view, 7> kNames{"a", "b", "c", "d", "e", "f", "g"};
+  static inline const Table::Key kKey{kHash, EntryPool::kTableId, "key"};
+  static inline const Table::Key kOther{300, EntryPool::kTableId, "other"};
+
+  EntryPool pool_;
+  Reclaimer reclaimer_{pool_};
+  Table table_{1, pool_, reclaimer_};
+};
+
+// Two writes of a key of which nothing is known: both may place.
+template <std::size_t kCrowd>
+struct TwoWriters : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 2;
+  void thread(std::size_t index) { this->install(index); }
+  void check() { this->expect_left(2); }
+};
+
+// A write and a read that comes after another one has finished, whose thread has told of it: never back in time.
+template <std::size_t kCrowd>
+struct WritersAndReader : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 3;
+
+  void thread(std::size_t index) {
+    if (index < 3) {
+      this->install(index);
+      finished[index].store(true, std::memory_order_release);
+      return;
+    }
+    for (int read = 0; read < 2; ++read) {
+      for (std::uint64_t sequence = 1; sequence <= 2; ++sequence) {
+        if (finished[sequence].load(std::memory_order_acquire)) floor = std::max(floor, sequence);
+      }
+      const std::uint64_t seen = this->find();
+      expect(seen >= floor, "a read went back in time");
+      floor = seen;
+    }
+  }
+  void check() { this->expect_left(2); }
+
+  std::array<CheckedAtomic<bool>, 3> finished;
+  std::uint64_t floor = 0;
+};
+
+// A write over one that is applied, and evicted when the new one is: who knows of the new one finds it, unless it is
+// being evicted, and never the old one.
+template <std::size_t kCrowd>
+struct WriterEvictorReader : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 3;
+
+  WriterEvictorReader() { this->install(1); }
+  void thread(std::size_t index) {
+    if (index == 1) {
+      this->install(2, 1);
+      published.store(true, std::memory_order_release);
+    } else if (index == 2) {
+      may_evict_new = published.load(std::memory_order_acquire);
+      this->evict(may_evict_new ? 2 : 1);
+    } else {
+      const bool is_known = published.load(std::memory_order_acquire);
+      const std::uint64_t seen = this->find();
+      expect(!is_known || seen != 1, "a read went back in time");
+      expect(!is_known || seen == 2 || may_evict_new, "a read missed a write that is not applied");
+    }
+  }
+  void check() {
+    if (!may_evict_new) this->expect_left(2);
+  }
+
+  CheckedAtomic<bool> published{false};
+  bool may_evict_new = false;  // as of the execution, whoever knows of it
+};
+
+// A load of a key of which nothing is known, and a write meanwhile: the write wins.
+template <std::size_t kCrowd>
+struct LoadAndWrite : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 2;
+
+  void thread(std::size_t index) {
+    if (index == 1) {
+      this->install(5);
+      return;
+    }
+    Entry* const pending = this->pool_.make(EntryKind::kPending, "key", 0);
+    EntryPool::retain(*pending);  // the load's own
+    const Reclaimer::Guard guard = this->reclaimer_.enter();
+    const Table::PendingResult result = this->table_.place_pending(this->kHash, pending, 0);
+    if (result.outcome == Outcome::kFound) {
+      this->pool_.look(result.entry);
+      expect(result.entry->sequence == 5, "there is no other load");
+    }
+    if (result.outcome == Outcome::kStands) {
+      this->table_.fill(this->kHash, pending, this->pool_.make(EntryKind::kAbsent, "key", 4));
+    }
+    this->pool_.release(pending);
+  }
+  void check() { this->expect_left(5); }
+};
+
+// Somebody looks at the key's entry under a guard while another takes it out, in one of the ways in which entries leave
+// the table, and then collects until it would be free (G1)-(G4).
+enum class Look { kFind, kFindOther, kInstall, kEvict, kRemove };
+enum class Leave { kReplaced, kEvicted, kFilled, kRemoved, kGivesWay };
+// Whether another entry hangs before it in the chain.
+enum class InChain : bool { kFirst, kBuried };
+
+template <std::size_t kCrowd, Look kLook, Leave kLeave, InChain kInChain = InChain::kFirst>
+struct FreedUnderALook : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 2;
+  using Base = OneKey<kCrowd>;
+
+  FreedUnderALook() {
+    first = this->pool_.make(kLeave == Leave::kFilled ? EntryKind::kPending : EntryKind::kSet, "key", 2);
+    this->table_.install(this->kHash, first, 0);
+    if (kInChain == InChain::kBuried) this->table_.install(200, this->pool_.make(EntryKind::kSet, "head", 2), 0);
+  }
+  void thread(std::size_t index) {
+    if (index == 1) {
+      look();
+    } else {
+      leave();
+      for (int call = 0; call < 2; ++call) this->reclaimer_.collect();
+    }
+  }
+  void check() {}
+
+ private:
+  void look() {
+    switch (kLook) {
+      case Look::kFind:
+        (void)this->find();
+        break;
+      case Look::kFindOther:
+        (void)this->find(this->kOther);
+        break;
+      case Look::kInstall:
+        this->install(1);  // older: it looks, and gives up
+        break;
+      case Look::kEvict:
+        this->evict(1);  // looks at what it may not take
+        break;
+      case Look::kRemove: {
+        const Reclaimer::Guard guard = this->reclaimer_.enter();
+        if (Entry* const entry = this->table_.find(this->kKey)) this->table_.remove(this->kHash, entry);
+        break;
+      }
+    }
+  }
+  void leave() {
+    Entry* const replacement = this->pool_.make(EntryKind::kSet, "key", 3);
+    const Reclaimer::Guard guard = this->reclaimer_.enter();
+    switch (kLeave) {
+      case Leave::kReplaced:
+        this->table_.install(this->kHash, replacement, 0);
+        break;
+      case Leave::kEvicted: {
+        std::uint64_t evicted = 0;
+        this->table_.evict(1, 2, false, evicted);
+        break;
+      }
+      case Leave::kFilled:
+        this->table_.fill(this->kHash, first, replacement);
+        break;
+      case Leave::kRemoved:
+        this->table_.remove(this->kHash, first);
+        break;
+      case Leave::kGivesWay:
+        this->table_.install(this->kOther.hash, this->pool_.make(EntryKind::kSet, "other", 3), 2);
+        break;
+    }
+  }
+
+  Entry* first = nullptr;
+};
+
+}  // namespace
+
+std::vector<Study> table_studies() {
+  constexpr Bounds kTwo{.preemptions = 2, .stale_accesses = 1};
+  constexpr Bounds kStale{.preemptions = 2, .stale_accesses = 2};
+  return {
+      {scenario_of<TwoWriters<0>>("table: two writers"), kTwo},
+      {scenario_of<TwoWriters<6>>("table: two writers, slot and chain"), kTwo},
+      {scenario_of<TwoWriters<7>>("table: two writers in the chain"), kTwo},
+      {scenario_of<WritersAndReader<0>>("table: two writers and a reader"), kTwo},
+      {scenario_of<WritersAndReader<6>>("table: two writers and a reader, slot and chain"), kTwo},
+      {scenario_of<WriterEvictorReader<0>>("table: writer, evictor, reader"), kTwo},
+      {scenario_of<WriterEvictorReader<7>>("table: writer, evictor, reader in the chain"), kTwo},
+      {scenario_of<LoadAndWrite<0>>("table: a load and a write"), kTwo},
+      {scenario_of<LoadAndWrite<6>>("table: a load and a write, slot and chain"), kTwo},
+      {scenario_of<LoadAndWrite<7>>("table: a load and a write in the chain"), kTwo},
+      {scenario_of<FreedUnderALook<0, Look::kFind, Leave::kReplaced>>("table: replaced under a reader"), kStale},
+      {scenario_of<FreedUnderALook<0, Look::kFind, Leave::kEvicted>>("table: evicted under a reader"), kStale},
+      {scenario_of<FreedUnderALook<0, Look::kFind, Leave::kFilled>>("table: filled under a reader"), kStale},
+      {scenario_of<FreedUnderALook<0, Look::kFind, Leave::kRemoved>>("table: removed under a reader"), kStale},
+      {scenario_of<FreedUnderALook<0, Look::kInstall, Leave::kRemoved>>("table: removed under a writer"), kStale},
+      {scenario_of<FreedUnderALook<0, Look::kEvict, Leave::kReplaced>>("table: replaced under the evictor"), kStale},
+      {scenario_of<FreedUnderALook<7, Look::kFind, Leave::kEvicted>>("table: evicted from the chain under a reader"),
+       kStale},
+      {scenario_of<FreedUnderALook<7, Look::kFind, Leave::kReplaced>>("table: deduped from the chain under a reader"),
+       kStale},
+      {scenario_of<FreedUnderALook<7, Look::kInstall, Leave::kRemoved>>("table: removed from the chain under a writer"),
+       kStale},
+      {scenario_of<FreedUnderALook<7, Look::kEvict, Leave::kRemoved>>(
+           "table: removed from the chain under the evictor"),
+       kStale},
+      {scenario_of<FreedUnderALook<7, Look::kFind, Leave::kRemoved, InChain::kBuried>>(
+           "table: removed from the depth of the chain under a reader"),
+       kStale},
+      {scenario_of<FreedUnderALook<6, Look::kFindOther, Leave::kGivesWay>>("table: found in another's slot"), kStale},
+      {scenario_of<FreedUnderALook<6, Look::kFind, Leave::kGivesWay>>("table: gives way under a reader"), kStale},
+      {scenario_of<FreedUnderALook<7, Look::kRemove, Leave::kRemoved>>("table: removed from the chain twice"), kStale},
+  };
+}
+
+}  // namespace dictsqlite::checker
