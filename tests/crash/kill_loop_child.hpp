@@ -1,4 +1,4 @@
-// The process that is killed: opens the database, says what is in it, and writes until it dies.
+// The process that meets a disaster: opens the database, says what is in it, and writes until it dies.
 #pragma once
 
 #include "crash/kill_loop_plan.hpp"
@@ -11,12 +11,24 @@ namespace dictsqlite::kill_loop {
 
 inline constexpr const char* kChildArgument = "--child";
 
+/// How the process is going to end.
+enum class End : std::uint8_t {
+  kKilled,  // from outside
+  kCloses,  // by itself, after its writes
+  kFails,   // by itself, when its disk has failed; until then there is no error, and afterwards no success
+};
+
+/// Which way the log takes, if there is one.
+enum class LogPath : std::uint8_t { kBest, kCached };
+
 struct ChildPlan {
   std::string path;
   unsigned writers = 1;
   std::uint64_t round = 0;       // chooses the options to open with
   std::uint64_t writes_max = 0;  // by each writer
-  bool close = false;            // after writes_max: close and end; otherwise wait for the end
+  End end = End::kKilled;
+  LogPath log_path = LogPath::kBest;
+  std::size_t wal_bytes = 0;  // 0: by the round
   std::array<std::uint64_t, kWritersMax> first_number{};
 };
 

@@ -8,6 +8,7 @@
 
 #include "crash/kill_loop_plan.hpp"
 #include "crash/kill_loop_report.hpp"
+#include "crash/plain_sqlite.hpp"
 
 #include <array>
 #include <cstdint>
@@ -17,8 +18,6 @@
 #include <vector>
 
 namespace dictsqlite::kill_loop {
-
-using Content = std::map<std::string, std::string, std::less<>>;
 
 /// Thread-safety: none.
 class Oracle {

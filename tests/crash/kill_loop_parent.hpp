@@ -1,7 +1,8 @@
-// KillLoop: starts, kills and judges one process after the other, all on the same database file.
+// KillLoop: starts one process after the other on the same database file, lets each meet a disaster, and judges what it
+// leaves.
 #pragma once
 
-#include "crash/kill_loop_child.hpp"
+#include "crash/disaster.hpp"
 #include "crash/kill_loop_oracle.hpp"
 #include "support/random.hpp"
 
@@ -11,8 +12,8 @@
 namespace dictsqlite::kill_loop {
 
 struct LoopCounts {
-  std::uint64_t kills = 0;
-  std::uint64_t kills_while_opening = 0;
+  std::uint64_t rounds = 0;
+  std::uint64_t rounds_while_opening = 0;
   std::uint64_t clean_closes = 0;
   std::uint64_t looks_by_sqlite = 0;
 };
@@ -23,9 +24,9 @@ class KillLoop {
   /// `stream` keeps the random numbers of several loops apart.
   KillLoop(std::string path, unsigned writers, std::uint64_t stream);
 
-  /// One process: it tells what it found, which is judged, writes, and is killed after a random number of reports.
-  /// Returns a sentence if anything was wrong.
-  [[nodiscard]] std::string kill_round();
+  /// One process: it tells what it found, which is judged, writes, and meets `disaster` after a random number of
+  /// reports. Returns a sentence if anything was wrong.
+  [[nodiscard]] std::string round(Disaster& disaster);
 
   /// One process that ends by itself; then the file is looked at closed.
   [[nodiscard]] std::string clean_round();
@@ -37,11 +38,10 @@ class KillLoop {
   [[nodiscard]] const Oracle& oracle() const { return oracle_; }
 
  private:
-  class Process;
-
+  [[nodiscard]] bool has_log() const;
   [[nodiscard]] ChildPlan next_plan();
-  [[nodiscard]] std::string take_reports(Process& process, std::uint64_t kill_after);
-  [[nodiscard]] std::uint64_t choose_moment();
+  [[nodiscard]] std::string take_reports(ChildProcess& process, std::uint64_t moment, Disaster& disaster);
+  [[nodiscard]] std::uint64_t choose_moment(bool may_be_opening);
 
   const std::string path_;
   const unsigned writers_;
@@ -49,6 +49,7 @@ class KillLoop {
   Oracle oracle_;
   LoopCounts counts_;
   std::uint64_t round_ = 0;
+  std::string round_before_ = "none";
 };
 
 }  // namespace dictsqlite::kill_loop

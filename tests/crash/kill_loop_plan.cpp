@@ -69,4 +69,6 @@ std::uint64_t number_in(std::string_view key, std::string_view value) {
   return number;
 }
 
+bool is_journaled(std::uint64_t round) { return testing_support::Random(round * 0x9FB21C651E98DF25u).one_in(2); }
+
 }  // namespace dictsqlite::kill_loop

@@ -31,6 +31,9 @@ struct PlannedWrite {
 /// Numbers begin at 1. Writers have keys of their own.
 [[nodiscard]] PlannedWrite plan_write(unsigned writer, std::uint64_t number);
 
+/// Whether the process of this round writes a log.
+[[nodiscard]] bool is_journaled(std::uint64_t round);
+
 /// Which writer a key belongs to; kWritersMax if to none.
 [[nodiscard]] unsigned writer_of(std::string_view key);
 

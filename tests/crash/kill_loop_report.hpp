@@ -18,6 +18,7 @@ enum class EventKind : std::uint8_t {
   kFenceStarted,  // about to start the sync or flush after that write
   kFenceDone,     // it returned Ok
   kClosed,        // close returned Ok
+  kFailed,        // the database has failed, as it should, and said so to everyone
 };
 
 struct ReportEvent {
