@@ -7,6 +7,7 @@
 #include "support/arguments.hpp"
 #include "support/check.hpp"
 #include "support/contest.hpp"
+#include "support/durable_writers.hpp"
 #include "support/fill.hpp"
 #include "support/plain_sqlite.hpp"
 #include "support/report.hpp"
@@ -19,12 +20,10 @@
 #include <absl/strings/str_format.h>
 
 #include <chrono>
-#include <vector>
+#include <cstdint>
 
 namespace dictsqlite::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kProgram = "durable_bench";
 constexpr std::size_t kKeys = 300'000;
@@ -32,83 +31,25 @@ constexpr std::size_t kCoroutines = 64;
 constexpr std::size_t kManyCoroutines = 1024;
 constexpr double kRunSeconds = 3;
 
-std::uint32_t nanoseconds_between(Clock::time_point from, Clock::time_point to) noexcept {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count());
-}
-
-Sample finish(const Stopwatch& watch, std::size_t rows, Latencies& latencies) {
-  Sample sample = watch.stop(static_cast<double>(rows));
-  sample.p50_us = percentile_us(latencies, 0.5);
-  sample.p99_us = percentile_us(latencies, 0.99);
-  return sample;
-}
-
-// One client: writes until the deadline and notes how long each write took.
-Task<void> client(Database& database, const Keys& keys, const Values& values, std::uint64_t seed,
-                  Clock::time_point deadline, Latencies& latencies) {
-  Random random(seed);
-  for (Clock::time_point before = Clock::now(); before < deadline;) {
-    const std::uint64_t number = random.next();
-    must(co_await database.set_async(keys[random.below(keys.size())], values[number], {.ack = Ack::kDurable}), "set");
-    const Clock::time_point after = Clock::now();
-    latencies.push_back(nanoseconds_between(before, after));
-    before = after;
-  }
-}
-
 class Durable {
  public:
   explicit Durable(const Arguments& arguments)
       : keys_(arguments.scaled(kKeys)),
-        run_time_(
-            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kRunSeconds * arguments.scale))),
+        work_{keys_, values_, run_time(arguments)},
         database_(open_filled()),
         plain_({.path = scratch_.file("plain.db"), .sync_each_commit = true}) {
     fill_plain();
   }
 
-  Sample by_coroutines(std::size_t count) {
-    std::vector<Latencies> latencies(count);
-    for (Latencies& each : latencies) each.reserve(1u << 16);
-    const Stopwatch watch;
-    const Clock::time_point deadline = Clock::now() + run_time_;
-    TaskScope scope;
-    for (Latencies& each : latencies) scope.spawn(client(database_, keys_, values_, ++seed_, deadline, each));
-    scope.join();
-    Latencies all;
-    for (const Latencies& each : latencies) all.insert(all.end(), each.begin(), each.end());
-    const Sample sample = finish(watch, all.size(), all);
-    must(database_.flush(), "flush");
-    return sample;
-  }
-
-  Sample by_hand(std::size_t rows_per_transaction) {
-    Latencies latencies;
-    latencies.reserve(1u << 20);
-    Random random(++seed_);
-    const Stopwatch watch;
-    const Clock::time_point deadline = Clock::now() + run_time_;
-    std::size_t rows = 0;
-    for (Clock::time_point before = Clock::now(); before < deadline; rows += rows_per_transaction) {
-      if (rows_per_transaction == 1) {
-        plain_.upsert_alone(keys_[random.below(keys_.size())], values_[random.next()]);
-      } else {
-        plain_.begin();
-        for (std::size_t i = 0; i < rows_per_transaction; ++i) {
-          plain_.upsert(keys_[random.below(keys_.size())], values_[random.next()]);
-        }
-        plain_.commit();
-      }
-      const Clock::time_point after = Clock::now();
-      latencies.push_back(nanoseconds_between(before, after));
-      before = after;
-    }
-    return finish(watch, rows, latencies);
-  }
+  Sample by_coroutines(std::size_t count) { return bench::by_coroutines(work_, database_, count, UntilFlushed::kNo); }
+  Sample by_hand(std::size_t rows_per_transaction) { return bench::by_hand(work_, plain_, rows_per_transaction); }
 
   [[nodiscard]] Stats stats() const { return database_.stats(); }
 
  private:
+  static std::chrono::steady_clock::duration run_time(const Arguments& arguments) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(kRunSeconds * arguments.scale * 1e3));
+  }
   Database open_filled() {
     Options options;
     options.path = scratch_.file("library.db");
@@ -126,8 +67,7 @@ class Durable {
   const ScratchDirectory scratch_;
   const Keys keys_;
   const Values values_;
-  const Clock::duration run_time_;
-  std::uint64_t seed_ = 0;
+  DurableWork work_;
   Database database_;
   PlainSqlite plain_;
 };

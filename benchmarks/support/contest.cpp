@@ -26,6 +26,10 @@ std::vector<double> Contest::Contender::p99_us() const {
   return figures(samples, [](const Sample& sample) { return sample.p99_us; });
 }
 
+std::vector<double> Contest::Contender::longest_us() const {
+  return figures(samples, [](const Sample& sample) { return sample.longest_us; });
+}
+
 const Contest::Contender& Contest::add(std::string name, std::function<Sample()> run) {
   return contenders_.emplace_back(Contender{std::move(name), std::move(run), {}});
 }
