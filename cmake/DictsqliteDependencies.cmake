@@ -11,7 +11,7 @@ endif()
 include(DictsqliteSqliteTarget)
 
 set(DICTSQLITE_PUBLIC_LIBRARIES absl::status absl::statusor absl::strings)
-set(DICTSQLITE_PRIVATE_LIBRARIES absl::flat_hash_map absl::function_ref absl::hash SQLite3::SQLite3 Threads::Threads)
+set(DICTSQLITE_PRIVATE_LIBRARIES absl::function_ref absl::hash SQLite3::SQLite3 Threads::Threads)
 
 if(DICTSQLITE_URING)
   find_package(PkgConfig REQUIRED)

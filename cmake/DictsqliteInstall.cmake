@@ -21,7 +21,7 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/dictsqliteConfig.cmake"
 # A shared library brings what it needs along; a static one leaves it to its user's link line, even without
 # `pkg-config --static`.
 set(pc_public "absl_status, absl_statusor, absl_strings")
-set(pc_private "absl_flat_hash_map, absl_hash, sqlite3")
+set(pc_private "absl_hash, sqlite3")
 if(DICTSQLITE_URING)
   string(APPEND pc_private ", liburing >= 2.3")
 endif()
