@@ -8,7 +8,7 @@
 //
 // Thread-safety: every member from any thread, under a Reclaimer guard.
 // Ownership:     borrows bucket, pool and reclaimer. Progress: lock-free.
-// Orderings:     all seq_cst, and part of the table's protocol: see cache/table.hpp.
+// Orderings:     part of the table's protocol: (T1) to (T5) in cache/table.hpp, (G2) and (G3) in cache/reclaimer.hpp.
 #pragma once
 
 #include "base/atomics.hpp"
@@ -45,25 +45,26 @@ class BasicOverflowChain {
   template <class Visit>
   void for_each(std::uint64_t control, Visit&& visit) const noexcept {
     for (Entry* entry = first(control); entry != nullptr;) {
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
       if (!is_removed(next)) visit(entry);
       entry = at(next);
     }
   }
 
-  /// Puts an entry at the head and raises the version, in one step.
+  /// Puts an entry at the head and raises the version, in one step. Publishes it (T1) (T3), and covers the old way to
+  /// those behind it (G3): who still went that way would find one that is taken out from behind this one later.
   void push(Entry* entry) noexcept {
-    std::uint64_t control = control_.load(std::memory_order_seq_cst);
+    std::uint64_t control = control_.load(std::memory_order_relaxed);  // (T5)
     std::uint64_t raised = 0;
     do {
-      entry->chain_next.store(static_cast<std::uint32_t>(control), std::memory_order_seq_cst);
+      entry->chain_next.store(static_cast<std::uint32_t>(control), std::memory_order_relaxed);  // published below
       raised = ((control >> 32) + 1) << 32 | pool_.offset_of(entry);
-    } while (!control_.compare_exchange_strong(control, raised, std::memory_order_seq_cst));
+    } while (!control_.compare_exchange_strong(control, raised, std::memory_order_seq_cst, std::memory_order_relaxed));
   }
 
   [[nodiscard]] bool holds(const Entry* entry) const noexcept {
     bool found = false;
-    for_each(control_.load(std::memory_order_seq_cst),
+    for_each(control_.load(std::memory_order_acquire),  // (T1) (T4)
              [&](const Entry* chained) { found = found || chained == entry; });
     return found;
   }
@@ -71,7 +72,7 @@ class BasicOverflowChain {
   /// Takes this very entry out, if it is in. Returns whether this call removed it.
   bool remove(Entry* entry) noexcept {
     if (!holds(entry)) return false;
-    const std::uint32_t before = entry->chain_next.fetch_or(kRemoved, std::memory_order_seq_cst);
+    const std::uint32_t before = entry->chain_next.fetch_or(kRemoved, std::memory_order_release);  // (T2)
     unlink_removed();
     return !is_removed(before);
   }
@@ -86,9 +87,10 @@ class BasicOverflowChain {
   // One pass. False: another thread changed the chain here, begin again.
   [[nodiscard]] bool try_unlink_removed() noexcept {
     Entry* previous = nullptr;
-    std::uint64_t control = control_.load(std::memory_order_seq_cst);
+    std::uint64_t control = control_.load(std::memory_order_acquire);  // (T1) (T4)
     for (Entry* entry = first(control); entry != nullptr;) {
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);
+      // What hangs behind an entry came before it: (T1) of the control word. And (T5).
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_relaxed);
       if (!is_removed(next)) {
         previous = entry;
       } else if (!unlink(previous, control, entry, next & ~kRemoved)) {
@@ -101,11 +103,12 @@ class BasicOverflowChain {
   [[nodiscard]] bool unlink(Entry* previous, std::uint64_t& control, Entry* entry, std::uint32_t next) noexcept {
     if (previous == nullptr) {
       const std::uint64_t new_control = control >> 32 << 32 | next;
-      if (!control_.compare_exchange_strong(control, new_control, std::memory_order_seq_cst)) return false;
+      if (!control_.compare_exchange_strong(control, new_control, std::memory_order_seq_cst)) return false;  // (G3)
       control = new_control;
     } else {
       std::uint32_t expected = pool_.offset_of(entry);
-      if (!previous->chain_next.compare_exchange_strong(expected, next, std::memory_order_seq_cst)) return false;
+      if (!previous->chain_next.compare_exchange_strong(expected, next, std::memory_order_seq_cst))
+        return false;  // (G3)
     }
     reclaimer_.retire(entry);
     return true;

@@ -48,7 +48,7 @@ class BasicReclaimer {
   ~BasicReclaimer() {
     free_old(kEverything);
     for (Bag& bag : bags_) {
-      old_ = bag.head.load(std::memory_order_relaxed);  // no other thread is left
+      old_.store(bag.head.load(std::memory_order_relaxed), std::memory_order_relaxed);  // no other thread is left
       free_old(kEverything);
     }
   }
@@ -106,8 +106,8 @@ class BasicReclaimer {
   void collect_some(std::size_t entries_max) noexcept {
     if (collecting_.load(std::memory_order_relaxed)) return;            // a hint: the exchange decides
     if (collecting_.exchange(true, std::memory_order_acquire)) return;  // (G7)
-    if (old_ != 0 || move_epoch()) free_old(entries_max);
-    collecting_.store(false, std::memory_order_release);  // (G7)
+    if (old_.load(std::memory_order_relaxed) != 0 || move_epoch()) free_old(entries_max);  // handed on by (G7)
+    collecting_.store(false, std::memory_order_release);                                   // (G7)
   }
 
   /// Bytes of entries that are out of the table and not yet free.
@@ -134,20 +134,23 @@ class BasicReclaimer {
       const std::uint64_t seen = reader.epoch.load(std::memory_order_seq_cst);  // (G4)
       if (seen != kIdle && seen != epoch) return false;
     }
-    epoch_.store(epoch + 1, std::memory_order_seq_cst);                                 // (G8)
-    old_ = bags_[(epoch + 1 + 1) % kBags].head.exchange(0, std::memory_order_acquire);  // (G6): of epoch - 1
+    epoch_.store(epoch + 1, std::memory_order_seq_cst);  // (G8)
+    Atomic<std::uint32_t>& head = bags_[(epoch + 1 + 1) % kBags].head;
+    old_.store(head.exchange(0, std::memory_order_acquire), std::memory_order_relaxed);  // (G6): of epoch - 1
     return true;
   }
   // Under collecting_, or when nobody else is left.
   void free_old(std::size_t entries_max) noexcept {
     std::size_t bytes = 0;
-    for (std::size_t count = 0; old_ != 0 && count < entries_max; ++count) {
-      Entry* entry = pool_.at(old_);
-      old_ = entry->retired_next;
-      if (old_ != 0) pool_.prefetch(old_);
+    std::uint32_t old = old_.load(std::memory_order_relaxed);  // handed on by (G7)
+    for (std::size_t count = 0; old != 0 && count < entries_max; ++count) {
+      Entry* entry = pool_.at(old);
+      old = entry->retired_next;
+      if (old != 0) pool_.prefetch(old);
       bytes += EntryPool::footprint(*entry);
       pool_.release(entry);
     }
+    old_.store(old, std::memory_order_relaxed);                  // the same
     backlog_bytes_.fetch_sub(bytes, std::memory_order_relaxed);  // a gauge
   }
 
@@ -155,7 +158,7 @@ class BasicReclaimer {
   alignas(base::kCacheLine) Atomic<std::uint64_t> epoch_{3};  // starts where epoch - 2 is not kIdle
   alignas(base::kCacheLine) Atomic<std::size_t> backlog_bytes_{0};
   Atomic<bool> collecting_{false};  // somebody is in collect() or collect_some(). (G7)
-  std::uint32_t old_ = 0;           // of those entries the next to be freed; changed under collecting_
+  Atomic<std::uint32_t> old_{0};    // of those entries the next to be freed; only for who has collecting_
   std::array<Bag, kBags> bags_;
   std::array<Reader, kReaders> readers_;
 };

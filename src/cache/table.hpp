@@ -12,8 +12,7 @@
 // Ownership:     holds one reference of every entry in it; removal hands that to the reclaimer.
 // Progress:      find() and install() are lock-free: a retry means that another thread changed the bucket.
 //
-// The protocol, for the entries of one key (every access to a slot, a chain link or a control word is seq_cst; each
-// pairs with all the others on the same bucket, and with (G1)-(G4) of the reclaimer):
+// The protocol, for the entries of one key:
 //
 //   install   replaces the key's entry in its slot by compare-and-swap, if what is there is older. If the key is in
 //             no slot, it *places*: takes an empty slot, or a clean entry's, or the head of the chain; then raises
@@ -28,7 +27,19 @@
 //   fill      is a compare-and-swap from the very pending entry the load was started for [I4].
 //   evict     removes entries with sequence <= applied, by compare-and-swap on the slot [I2].
 //
-// tests/model/ explores every interleaving of this protocol at small size.
+// Why no order is stronger than it is. Looks that may be the first under a guard, and whatever takes an entry out or
+// covers a way to it, are seq_cst: (G2) and (G3) of the reclaimer. Beyond that:
+//   (T1) An entry is whole to whoever finds it: what puts it in releases, looks acquire.
+//   (T2) Whoever takes an entry of several out has raised the version before, and releases that with it: a reader that
+//        acquires its absence sees the version raised, and the last look sees what its sibling's absence tells of.
+//   (T3) Of two who place at a time, the one that raises the version later sees what the other has placed: it looks at
+//        the control word next, which hands on what all who raised it released (a release sequence).
+//   (T4) A look in dedupe() or place() comes after search() has looked at the same word under the same guard, hence
+//        shows nothing older: it needs no (G2) of its own.
+//   (T5) What a compare-and-swap checks may have been read in any order.
+//
+// tests/model/ explores every interleaving of this protocol at small size; model_orderings shows each of its orders to
+// be needed.
 #pragma once
 
 #include "base/assert.hpp"
@@ -138,7 +149,8 @@ class BasicTable {
       }
       if (found.entry != nullptr && found.slot != kInChain) {
         std::uint64_t expected = found.word;
-        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) continue;
+        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst))
+          continue;  // (G3) (T1)
         reclaimer_.retire(found.entry);
         return;
       }
@@ -187,8 +199,8 @@ class BasicTable {
     const std::uint64_t pending_word = word_of(hash, pending);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = pending_word;
-      if (slot.load(std::memory_order_seq_cst) == pending_word &&
-          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_seq_cst)) {
+      if (slot.load(std::memory_order_relaxed) == pending_word &&                                    // (T5)
+          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_seq_cst)) {  // (G3) (T1)
         reclaimer_.retire(pending);
         return true;
       }
@@ -208,8 +220,8 @@ class BasicTable {
     const std::uint64_t word = word_of(hash, entry);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = word;
-      if (slot.load(std::memory_order_seq_cst) == word &&
-          slot.compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) {
+      if (slot.load(std::memory_order_relaxed) == word &&                          // (T5)
+          slot.compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) {  // (G3)
         reclaimer_.retire(entry);
         return true;
       }
@@ -298,17 +310,18 @@ class BasicTable {
   template <Goal kGoal = Goal::kReplace>
   [[nodiscard]] Found search(Bucket& bucket, const Key& key, const Entry* except) noexcept {
     for (;;) {
-      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);  // (G2)
       Found found;
       for (std::uint32_t index = 0; index < kSlots; ++index) {
-        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
         if (word >> 48 != tag_of(key.hash) || word == 0) continue;
         Entry* const entry = entry_of(word);
         if constexpr (kGoal == Goal::kRead) prefetch_rest(entry);
         consider(found, entry, index, word, key, except);
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) { consider(found, entry, kInChain, 0, key, except); });
-      if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_seq_cst) == control) && still_there(bucket, found))
+      if (DICTSQLITE_LIKELY(bucket.control.load(std::memory_order_relaxed) == control) &&  // (T2)
+          still_there(bucket, found))
         return found;
     }
   }
@@ -319,12 +332,12 @@ class BasicTable {
   }
   [[nodiscard]] bool still_there(Bucket& bucket, const Found& found) const noexcept {
     if (found.entry == nullptr) return true;
-    if (found.slot != kInChain) return bucket.slots[found.slot].load(std::memory_order_seq_cst) == found.word;
-    return !Chain::is_removed(found.entry->chain_next.load(std::memory_order_seq_cst));
+    if (found.slot != kInChain) return bucket.slots[found.slot].load(std::memory_order_relaxed) == found.word;  // (T2)
+    return !Chain::is_removed(found.entry->chain_next.load(std::memory_order_relaxed));                         // (T2)
   }
   [[nodiscard]] bool holds(Bucket& bucket, std::uint64_t word, const Entry* entry) const noexcept {
     for (Slot& slot : bucket.slots) {
-      if (slot.load(std::memory_order_seq_cst) == word) return true;
+      if (slot.load(std::memory_order_relaxed) == word) return true;  // as of search(), or newer
     }
     return chain_of(bucket).holds(entry);
   }
@@ -333,16 +346,16 @@ class BasicTable {
   void collect_real(Bucket& bucket, std::vector<Entry*>& seen) noexcept {
     std::uint64_t control = 0;
     do {
-      control = bucket.control.load(std::memory_order_seq_cst);
+      control = bucket.control.load(std::memory_order_seq_cst);  // (G2)
       seen.clear();
       for (Slot& slot : bucket.slots) {
-        const std::uint64_t word = slot.load(std::memory_order_seq_cst);
+        const std::uint64_t word = slot.load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
         if (word != 0 && entry_of(word)->is_real()) seen.push_back(entry_of(word));
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) {
         if (entry->is_real()) seen.push_back(entry);
       });
-    } while (bucket.control.load(std::memory_order_seq_cst) != control);
+    } while (bucket.control.load(std::memory_order_relaxed) != control);  // (T2)
   }
 
   // Puts the entry where the key is not, and raises the version. False: somebody was faster, try again.
@@ -350,7 +363,7 @@ class BasicTable {
     std::uint32_t victim = kInChain;
     std::uint64_t victim_word = 0;
     for (std::uint32_t index = 0; index < kSlots; ++index) {
-      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_seq_cst);
+      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T4)
       if (old_word != 0) {
         if (victim == kInChain && is_evictable(*entry_of(old_word), applied) &&
             entry_of(old_word)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
@@ -360,13 +373,16 @@ class BasicTable {
         continue;
       }
       std::uint64_t expected = 0;
-      if (!bucket.slots[index].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) return false;
+      if (!bucket.slots[index].compare_exchange_strong(expected, word, std::memory_order_release,
+                                                       std::memory_order_relaxed))
+        return false;  // (T1)
       raise_version(bucket);
       return true;
     }
     if (victim != kInChain) {
       std::uint64_t expected = victim_word;
-      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_seq_cst)) return false;
+      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_seq_cst))
+        return false;  // (G3) (T1)
       raise_version(bucket);
       reclaimer_.retire(entry_of(victim_word));
       return true;
@@ -375,7 +391,7 @@ class BasicTable {
     return true;
   }
   static void raise_version(Bucket& bucket) noexcept {
-    bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);
+    bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_release);  // (T2) (T3)
   }
   [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
     return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
@@ -384,7 +400,7 @@ class BasicTable {
   // Removes the lowest of the key's entries until one is left.
   void dedupe(Bucket& bucket, const Key& key) noexcept {
     for (;;) {
-      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);
+      const std::uint64_t control = bucket.control.load(std::memory_order_acquire);  // (T1) (T3) (T4)
       Found lowest;
       std::uint32_t count = 0;
       const auto look = [&](Entry* entry, std::uint32_t slot, std::uint64_t word) {
@@ -393,11 +409,11 @@ class BasicTable {
         if (lowest.entry == nullptr || order_of(*entry) < order_of(*lowest.entry)) lowest = {entry, slot, word};
       };
       for (std::uint32_t index = 0; index < kSlots; ++index) {
-        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T2) (T4)
         if (word >> 48 == tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) { look(entry, kInChain, 0); });
-      if (bucket.control.load(std::memory_order_seq_cst) != control) continue;
+      if (bucket.control.load(std::memory_order_relaxed) != control) continue;  // (T2)
       if (count <= 1) return;
       // The newer one may be in a slot that a reader has passed, put there by a writer that has yet to raise the
       // version. Without raising it here too, that reader would miss both and find nothing.
@@ -407,7 +423,7 @@ class BasicTable {
       } else {
         std::uint64_t expected = lowest.word;
         if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst))
-          reclaimer_.retire(lowest.entry);
+          reclaimer_.retire(lowest.entry);  // (G3) (T2)
       }
     }
   }
@@ -418,17 +434,17 @@ class BasicTable {
       return is_evictable(entry, applied) && !(only_absences && entry.has_value()) && !spare(entry);
     };
     for (Slot& slot : bucket.slots) {
-      std::uint64_t word = slot.load(std::memory_order_seq_cst);
+      std::uint64_t word = slot.load(std::memory_order_seq_cst);  // (G2) (T1)
       if (word == 0) continue;
       Entry* entry = entry_of(word);
       if (!may_go(*entry)) continue;
-      if (!slot.compare_exchange_strong(word, 0, std::memory_order_seq_cst)) continue;
+      if (!slot.compare_exchange_strong(word, 0, std::memory_order_seq_cst)) continue;  // (G3)
       done += EntryPool::footprint(*entry);
       ++evicted;
       reclaimer_.retire(entry);
     }
     Chain chain = chain_of(bucket);
-    chain.for_each(bucket.control.load(std::memory_order_seq_cst), [&](Entry* entry) {
+    chain.for_each(bucket.control.load(std::memory_order_seq_cst), [&](Entry* entry) {  // (G2)
       const std::size_t bytes = EntryPool::footprint(*entry);
       if (!may_go(*entry) || !chain.remove(entry)) return;
       done += bytes;

@@ -47,6 +47,16 @@ class OneKey {
     expect(entry->key() == key.bytes, "it is the key's");
     return entry->is_real() ? entry->sequence : 0;
   }
+  /// How often the key is visited.
+  std::size_t visits() {
+    const Reclaimer::Guard guard = reclaimer_.enter();
+    std::size_t count = 0;
+    table_.visit(0, table_.bucket_count(), [&](Entry& entry) {
+      pool_.look(&entry);
+      if (entry.key() == kKey.bytes) ++count;
+    });
+    return count;
+  }
   void evict(std::uint64_t applied) {
     const Reclaimer::Guard guard = reclaimer_.enter();
     std::uint64_t evicted = 0;
@@ -80,6 +90,48 @@ struct TwoWriters : OneKey<kCrowd> {
   static constexpr std::size_t kThreads = 2;
   void thread(std::size_t index) { this->install(index); }
   void check() { this->expect_left(2); }
+};
+
+// The same, while a slot becomes empty before the one that the first of them has chosen: each has its own.
+template <std::uint64_t kFirst>
+struct TwoWritersTwoSlots : OneKey<0> {
+  static constexpr std::size_t kThreads = 2;
+
+  TwoWritersTwoSlots() { this->table_.install(kOther.hash, other, 0); }
+  void thread(std::size_t index) {
+    if (index == 1) return install(kFirst);
+    {
+      const Reclaimer::Guard guard = reclaimer_.enter();
+      table_.remove(kOther.hash, other);
+    }
+    install(3 - kFirst);
+  }
+  void check() { expect_left(2); }
+
+  Entry* const other = pool_.make(EntryKind::kSet, kOther.bytes, kNever);
+};
+
+// The key's entry hangs in the chain, and a write puts a new one into a slot: whoever passes it meanwhile misses
+// neither.
+enum class Pass { kFind, kVisit };
+template <Pass kPass>
+struct MovedUnderAPass : OneKey<7> {
+  static constexpr std::size_t kThreads = 2;
+
+  MovedUnderAPass() {
+    install(1);
+    const Table::Key first{100, EntryPool::kTableId, kNames[0]};
+    expect(table_.remove(first.hash, table_.find(first)), "it makes room");
+  }
+  void thread(std::size_t index) {
+    if (index == 2) return install(2);
+    if (kPass == Pass::kFind) {
+      expect(find() != 0, "a read missed a key that was there throughout");
+    } else {
+      expect(visits() == 1, "a key that was there throughout is visited once");
+    }
+  }
+  void check() { expect_left(2); }
 };
 
 // A write and a read that comes after another one has finished, whose thread has told of it: never back in time.
@@ -165,7 +217,7 @@ struct LoadAndWrite : OneKey<kCrowd> {
 
 // Somebody looks at the key's entry under a guard while another takes it out, in one of the ways in which entries leave
 // the table, and then collects until it would be free (G1)-(G4).
-enum class Look { kFind, kFindOther, kInstall, kEvict, kRemove };
+enum class Look { kFind, kFindOther, kVisit, kInstall, kEvict, kRemove };
 enum class Leave { kReplaced, kEvicted, kFilled, kRemoved, kGivesWay };
 // Whether another entry hangs before it in the chain.
 enum class InChain : bool { kFirst, kBuried };
@@ -198,6 +250,9 @@ struct FreedUnderALook : OneKey<kCrowd> {
         break;
       case Look::kFindOther:
         (void)this->find(this->kOther);
+        break;
+      case Look::kVisit:
+        (void)this->visits();
         break;
       case Look::kInstall:
         this->install(1);  // older: it looks, and gives up
@@ -239,15 +294,39 @@ struct FreedUnderALook : OneKey<kCrowd> {
   Entry* first = nullptr;
 };
 
+// The same, where an entry leaves as the lowest of its key's: it is in a slot, a newer one in the chain. The writer has
+// no guard, and needs none, as nobody else takes anything out: the end of a guard would tell of what it did.
+struct DedupedUnderTheEvictor : OneKey<6> {
+  static constexpr std::size_t kThreads = 2;
+
+  DedupedUnderTheEvictor() {
+    install(1);
+    table_.install(kHash + 1, pool_.make(EntryKind::kSet, "key", 2), 0);  // by another tag: nothing is replaced
+  }
+  void thread(std::size_t index) {
+    if (index == 2) return evict(0);  // looks at what it may not take
+    table_.install(kHash, newest, 0);
+    for (int call = 0; call < 2; ++call) reclaimer_.collect();
+  }
+  void check() { expect_left(3); }
+
+  Entry* const newest = pool_.make(EntryKind::kSet, "key", 3);
+};
+
 }  // namespace
 
 std::vector<Study> table_studies() {
   constexpr Bounds kTwo{.preemptions = 2, .stale_accesses = 1};
   constexpr Bounds kStale{.preemptions = 2, .stale_accesses = 2};
+  constexpr Bounds kInTurn{.preemptions = 0, .stale_accesses = 3};
   return {
       {scenario_of<TwoWriters<0>>("table: two writers"), kTwo},
       {scenario_of<TwoWriters<6>>("table: two writers, slot and chain"), kTwo},
       {scenario_of<TwoWriters<7>>("table: two writers in the chain"), kTwo},
+      {scenario_of<TwoWritersTwoSlots<1>>("table: two writers in two slots"), kTwo},
+      {scenario_of<TwoWritersTwoSlots<2>>("table: two writers in two slots, the newer one first"), kTwo},
+      {scenario_of<MovedUnderAPass<Pass::kFind>>("table: moved under a reader"), kTwo},
+      {scenario_of<MovedUnderAPass<Pass::kVisit>>("table: moved under a visit"), kTwo},
       {scenario_of<WritersAndReader<0>>("table: two writers and a reader"), kTwo},
       {scenario_of<WritersAndReader<6>>("table: two writers and a reader, slot and chain"), kTwo},
       {scenario_of<WriterEvictorReader<0>>("table: writer, evictor, reader"), kTwo},
@@ -273,6 +352,10 @@ std::vector<Study> table_studies() {
       {scenario_of<FreedUnderALook<7, Look::kFind, Leave::kRemoved, InChain::kBuried>>(
            "table: removed from the depth of the chain under a reader"),
        kStale},
+      {scenario_of<FreedUnderALook<0, Look::kVisit, Leave::kReplaced>>("table: replaced under a visit"), kStale},
+      {scenario_of<FreedUnderALook<7, Look::kVisit, Leave::kEvicted>>("table: evicted from the chain under a visit"),
+       kStale},
+      {scenario_of<DedupedUnderTheEvictor>("table: deduped under the evictor"), kInTurn},
       {scenario_of<FreedUnderALook<6, Look::kFindOther, Leave::kGivesWay>>("table: found in another's slot"), kStale},
       {scenario_of<FreedUnderALook<6, Look::kFind, Leave::kGivesWay>>("table: gives way under a reader"), kStale},
       {scenario_of<FreedUnderALook<7, Look::kRemove, Leave::kRemoved>>("table: removed from the chain twice"), kStale},
