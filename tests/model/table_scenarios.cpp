@@ -228,8 +228,8 @@ struct FreedUnderALook : OneKey<kCrowd> {
   using Base = OneKey<kCrowd>;
 
   FreedUnderALook() {
-    first = this->pool_.make(kLeave == Leave::kFilled ? EntryKind::kPending : EntryKind::kSet, "key", 2);
-    this->table_.install(this->kHash, first, 0);
+    first_ = this->pool_.make(kLeave == Leave::kFilled ? EntryKind::kPending : EntryKind::kSet, "key", 2);
+    this->table_.install(this->kHash, first_, 0);
     if (kInChain == InChain::kBuried) this->table_.install(200, this->pool_.make(EntryKind::kSet, "head", 2), 0);
   }
   void thread(std::size_t index) {
@@ -280,10 +280,10 @@ struct FreedUnderALook : OneKey<kCrowd> {
         break;
       }
       case Leave::kFilled:
-        this->table_.fill(this->kHash, first, replacement);
+        this->table_.fill(this->kHash, first_, replacement);
         break;
       case Leave::kRemoved:
-        this->table_.remove(this->kHash, first);
+        this->table_.remove(this->kHash, first_);
         break;
       case Leave::kGivesWay:
         this->table_.install(this->kOther.hash, this->pool_.make(EntryKind::kSet, "other", 3), 2);
@@ -291,7 +291,7 @@ struct FreedUnderALook : OneKey<kCrowd> {
     }
   }
 
-  Entry* first = nullptr;
+  Entry* first_ = nullptr;
 };
 
 // The same, where an entry leaves as the lowest of its key's: it is in a slot, a newer one in the chain. The writer has
