@@ -64,7 +64,7 @@ class BasicOverflowChain {
 
   [[nodiscard]] bool holds(const Entry* entry) const noexcept {
     bool found = false;
-    for_each(control_.load(std::memory_order_acquire),  // (T1) (T4)
+    for_each(control_.load(std::memory_order_seq_cst),  // (G2): who gives up a load has not searched before
              [&](const Entry* chained) { found = found || chained == entry; });
     return found;
   }

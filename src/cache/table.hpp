@@ -34,8 +34,8 @@
 //        acquires its absence sees the version raised, and the last look sees what its sibling's absence tells of.
 //   (T3) Of two who place at a time, the one that raises the version later sees what the other has placed: it looks at
 //        the control word next, which hands on what all who raised it released (a release sequence).
-//   (T4) A look in dedupe() or place() comes after search() has looked at the same word under the same guard, hence
-//        shows nothing older: it needs no (G2) of its own.
+//   (T4) A look in dedupe(), place() or for unlinking comes after search() or holds() has looked at the same word under
+//        the same guard, hence shows nothing older: it needs no (G2) of its own.
 //   (T5) What a compare-and-swap checks may have been read in any order.
 //
 // tests/model/ explores every interleaving of this protocol at small size; model_orderings shows each of its orders to

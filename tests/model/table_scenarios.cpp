@@ -294,6 +294,61 @@ struct FreedUnderALook : OneKey<kCrowd> {
   Entry* first_ = nullptr;
 };
 
+// A load gives its pending entry up, which hangs in the chain behind another one: without a search before, the way to
+// it may lead over an entry that was freed.
+struct FreedUnderAGivenUpLoad : OneKey<7> {
+  static constexpr std::size_t kThreads = 2;
+
+  FreedUnderAGivenUpLoad() {
+    table_.install(kHash, pending, 0);
+    table_.install(kOther.hash, other, 0);
+  }
+  void thread(std::size_t index) {
+    if (index == 2) {
+      const Reclaimer::Guard guard = reclaimer_.enter();
+      expect(table_.remove(kHash, pending), "nobody else removes it");
+      return;
+    }
+    table_.remove(kOther.hash, other);  // without a guard, whose end would tell of it: nothing else is taken out
+    for (int call = 0; call < 2; ++call) reclaimer_.collect();
+  }
+  void check() { expect(table_.find(kKey) == nullptr, "it is given up"); }
+
+  Entry* const pending = pool_.make(EntryKind::kPending, "key", 0);
+  Entry* const other = pool_.make(EntryKind::kSet, kOther.bytes, 1);
+};
+
+// While an entry is taken out of the chain, another one is put before it, and it is unlinked from there: the old way to
+// it, past the new one, is closed as well. No guards but the reader's, whose ends would tell: nothing is freed before
+// the one who puts has ended, or if he has not come yet, and then he does not.
+struct CoveredUnderAReader : OneKey<7> {
+  static constexpr std::size_t kThreads = 3;
+
+  CoveredUnderAReader() { table_.install(kHash, first, 0); }
+  void thread(std::size_t index) {
+    if (index == 1) {
+      expect(table_.remove(kHash, first), "nobody else removes it");
+      if (has_begun && !has_put.load(std::memory_order_acquire)) return;
+      collects = true;
+      for (int call = 0; call < 2; ++call) reclaimer_.collect();
+    } else if (index == 2) {
+      if (collects) return;
+      has_begun = true;
+      table_.install(kOther.hash, other, 0);
+      has_put.store(true, std::memory_order_release);
+    } else {
+      (void)find();
+    }
+  }
+  void check() { expect_left(0); }
+
+  Entry* const first = pool_.make(EntryKind::kSet, kKey.bytes, 1);
+  Entry* const other = pool_.make(EntryKind::kSet, kOther.bytes, 2);
+  CheckedAtomic<bool> has_put{false};
+  bool has_begun = false;  // as of the execution, whoever knows of it
+  bool collects = false;   // the same
+};
+
 // The same, where an entry leaves as the lowest of its key's: it is in a slot, a newer one in the chain. The writer has
 // no guard, and needs none, as nobody else takes anything out: the end of a guard would tell of what it did.
 struct DedupedUnderTheEvictor : OneKey<6> {
@@ -318,6 +373,7 @@ struct DedupedUnderTheEvictor : OneKey<6> {
 std::vector<Study> table_studies() {
   constexpr Bounds kTwo{.preemptions = 2, .stale_accesses = 1};
   constexpr Bounds kStale{.preemptions = 2, .stale_accesses = 2};
+  constexpr Bounds kOnce{.preemptions = 1, .stale_accesses = 2};
   constexpr Bounds kInTurn{.preemptions = 0, .stale_accesses = 3};
   return {
       {scenario_of<TwoWriters<0>>("table: two writers"), kTwo},
@@ -355,6 +411,8 @@ std::vector<Study> table_studies() {
       {scenario_of<FreedUnderALook<0, Look::kVisit, Leave::kReplaced>>("table: replaced under a visit"), kStale},
       {scenario_of<FreedUnderALook<7, Look::kVisit, Leave::kEvicted>>("table: evicted from the chain under a visit"),
        kStale},
+      {scenario_of<FreedUnderAGivenUpLoad>("table: removed from the chain under a load that is given up"), kInTurn},
+      {scenario_of<CoveredUnderAReader>("table: removed from the chain behind a new one under a reader"), kOnce},
       {scenario_of<DedupedUnderTheEvictor>("table: deduped under the evictor"), kInTurn},
       {scenario_of<FreedUnderALook<6, Look::kFindOther, Leave::kGivesWay>>("table: found in another's slot"), kStale},
       {scenario_of<FreedUnderALook<6, Look::kFind, Leave::kGivesWay>>("table: gives way under a reader"), kStale},
