@@ -100,10 +100,12 @@ struct FlushPolicy {
     return view.waiting_rows == 0 && view.now >= idle_checkpoint(view);
   }
 
-  /// When the flusher must look again although nobody wakes it.
+  /// When the flusher must look again although nobody wakes it. At once if there is something to do: this look is not
+  /// the one by which it decided that there was nothing, and the moment may have come between the two.
   [[nodiscard]] base::Instant next_look(const FlushView& view) const noexcept {
+    if (should_sync(view) || should_apply(view) || should_checkpoint(view)) return view.now;
     base::Instant next = base::kNever;
-    if (log_is_full(view)) return view.sync_in_flight ? next : view.now;
+    if (log_is_full(view)) return next;  // until the sync in flight has ended
     if (view.wal_bytes_uncopied >= wal_bytes_max && !view.closing)
       next = log_has_grown(view) ? view.retry_after : std::max(view.blocked_until, view.retry_after);
     if (view.is_checkpoint_retried && view.wal_bytes_uncopied != 0 && !view.sync_in_flight) {
@@ -156,7 +158,9 @@ struct LogPolicy {
     if (mode == PersistMode::kLazy) return false;
     return view.waiting_rows >= buffer_size || view.now - view.oldest_waiting >= flush_interval;
   }
+  /// As FlushPolicy's.
   [[nodiscard]] base::Instant next_look(const LogView& view) const noexcept {
+    if (should_log(view)) return view.now;
     if (view.waiting_rows == 0 || mode == PersistMode::kLazy) return base::kNever;
     if (rows_missing(view.waiting_rows, view.rows_in_flight) != 0)
       return base::kNever;  // the next completion brings it

@@ -47,9 +47,8 @@ LogView LogStage::view(const Demand& demand) const {
 }
 
 base::Instant LogStage::next_look(const Demand& demand) const {
-  const LogView look = view(demand);
-  base::Instant next =
-      policy_.should_log(look) ? base::kNever : policy_.next_look(look);  // what is due waits for a completion
+  // What was due and got no further waits for a completion, or for room.
+  base::Instant next = was_due_ ? base::kNever : policy_.next_look(view(demand));
   if (writer_->is_disk_full()) next = std::min(next, retry_after_);
   return next;
 }
@@ -70,6 +69,7 @@ absl::Status LogStage::step(const Demand& demand, bool& progress) {
     progress = progress || writer_->in_flight() != in_flight;
   }
   // Evaluated here: a completion that comes before the next step brings something to do.
+  was_due_ = is_due;
   is_stuck_ = !progress && writer_->is_idle() && (is_due || record_begun_ || writer_->has_unsubmitted());
   return absl::OkStatus();
 }

@@ -80,7 +80,8 @@ class LogStage {
   std::vector<journal::LogRow> rows_;
   journal::RecordSource record_;
   bool record_begun_ = false;  // of the first that waits
-  bool is_stuck_ = false;      // at the last step
+  bool was_due_ = false;       // at the last step
+  bool is_stuck_ = false;      // the same
   bool dropped_ = false;
 };
 

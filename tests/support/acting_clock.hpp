@@ -22,6 +22,8 @@ class ActingClock final : public base::Clock {
     left_ = look;
     act_ = std::move(act);
   }
+  /// So much more time has passed from now on.
+  void add(base::Nanoseconds time) { late_ += time; }
   [[nodiscard]] bool has_acted() const { return act_ == nullptr; }
   [[nodiscard]] std::size_t looks() const { return looks_; }
 

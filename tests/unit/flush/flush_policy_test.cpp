@@ -569,6 +569,21 @@ TEST(FlushPolicyNextLook, IsNeverLaterThanTheMomentThatMatters) {
   EXPECT_GT(timed, 1'000u) << "the grid has views in which time alone makes work";
 }
 
+// Time has passed since the decision, and so may have the moment: nothing else would wake the flusher.
+TEST(FlushPolicyNextLook, IsNowWheneverThereIsSomethingToDo) {
+  std::size_t due = 0;
+  std::vector<std::string> late;
+  for (const FlushPolicy& policy : {kWriteBehind, kLazy}) {
+    for_each_view([&](const FlushView& view) {
+      if (!anything_to_do(policy, view)) return;
+      ++due;
+      if (policy.next_look(view) > view.now) late.push_back(description(policy, view));
+    });
+  }
+  EXPECT_EQ(late.size(), 0u) << "the first: " << late.front();
+  EXPECT_GT(due, 10'000u);
+}
+
 // Else the flusher would look and look without anything to do: for as long as a sync takes, say.
 TEST(FlushPolicyNextLook, IsAheadWheneverThereIsNothingToDo) {
   std::vector<std::string> spinning;

@@ -192,6 +192,11 @@ class FlusherHouse final : private FlusherHost {
     ASSERT_TRUE(clock_.has_acted());
   }
 
+  /// From its look number `look` on the flusher finds that `time` has passed since the look before.
+  void jump_at_look(std::size_t look, base::Nanoseconds time) {
+    clock_.act_at(look, [this, time] { clock_.add(time); });
+  }
+
   /// All that `act` does comes between two looks of the flusher's; otherwise it may run whenever it is woken.
   void at_once(std::function<void()> act) { act_at_look(0, std::move(act)); }
 

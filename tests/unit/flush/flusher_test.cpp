@@ -418,6 +418,32 @@ TEST(FlusherSleeps, NoLongerThanItHoldsBackFor) {
   expect_ok(*second);
 }
 
+// It looks at the clock when it decides and again before it sleeps: what is not due at the one may be at the other.
+TEST(FlusherSleeps, NotPastAMomentThatCameBetweenTwoLooks) {
+  std::size_t looks = 0;
+  for (bool is_within = true; is_within; ++looks) {
+    SCOPED_TRACE(looks);
+    FlusherHouse house(with_limits(kPlenty, PersistMode::kLazy));
+    house.start();
+    house.set_many(kBufferSize);
+    house.syncs.hold();
+    Waiter& first = house.waits(WaitFor::kDurable, kBufferSize);
+    Waiter* second = nullptr;
+    first.when_answered([&] { second = &house.waits(WaitFor::kDurable, house.set("alone", "")); });
+    house.let_run();
+    house.jump_at_look(looks, std::chrono::milliseconds(1));  // longer than it holds back
+    house.syncs.release();
+    house.path().doorbell().ring();
+    for (int tries = 0; second == nullptr && tries < 1'000; ++tries) house.let_pass(std::chrono::microseconds(5));
+    ASSERT_NE(second, nullptr);
+    house.path().doorbell().ring();  // a look in the midst of holding back
+    house.let_run();
+    is_within = house.clock().has_acted();
+    expect_ok(*second);
+  }
+  EXPECT_GT(looks, 5u);
+}
+
 constexpr std::size_t kLooks = 1000;  // at the clock, while it polls
 
 TEST(FlusherPolls, AndSleepsWhenNothingComes) {

@@ -54,6 +54,21 @@ TEST(LogPolicy, AFullBufferAndTimeCallForABlockButNotLazily) {
   EXPECT_EQ(kLazy.next_look(old), base::kNever);
 }
 
+// Time has passed since the decision, and so may have the moment: nothing else would wake the flusher.
+TEST(LogPolicy, WhatIsDueIsLookedAtNow) {
+  for (const LogPolicy& policy : {kWriteBehind, kLazy}) {
+    for (bool LogView::*reason : {&LogView::asked, &LogView::under_pressure, &LogView::closing}) {
+      LogView view = waiting(1);
+      view.*reason = true;
+      EXPECT_EQ(policy.next_look(view), kNow);
+    }
+  }
+  LogView old = waiting(1);
+  old.oldest_waiting = kNow - 2 * kInterval;
+  EXPECT_LE(kWriteBehind.next_look(old), kNow);
+  EXPECT_LE(kWriteBehind.next_look(waiting(10)), kNow);
+}
+
 TEST(LogPolicy, BesideABlockInFlightHalfAsManyHaveToWait) {
   LogView view = waiting(31);
   view.asked = true;

@@ -136,6 +136,26 @@ TEST_F(LogStageTest, IsStuckWhenTheLogIsFullAndNothingIsUnderWay) {
   }
 }
 
+// Nobody else would bring the flusher to look at what became due between the last step and its sleep.
+TEST_F(LogStageTest, LooksAtOnceAtWhatHasBecomeDueSinceTheLastStep) {
+  stage("a", 1);
+  EXPECT_FALSE(step({}));
+  EXPECT_EQ(stage_.next_look({}), base::kNever);
+  Demand demand;
+  demand.durable_to = 1;
+  EXPECT_EQ(stage_.next_look(demand), clock_.now());
+}
+
+TEST_F(LogStageTest, LeavesWhatIsDueAndFindsNoRoomToWhatMakesSome) {
+  Demand demand;
+  demand.closing = true;
+  for (std::size_t staged = 0; staged < 50 && step(demand) == (staged != 0); ++staged) {
+    stage("key" + std::to_string(staged), 9'000);
+  }
+  ASSERT_NE(stage_.waiting_rows(), 0u);
+  EXPECT_EQ(stage_.next_look(demand), base::kNever);
+}
+
 TEST_F(LogStageTest, IsNotStuckWhileNothingIsDue) {
   stage("a", 1);
   EXPECT_FALSE(step({}));
