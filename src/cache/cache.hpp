@@ -48,10 +48,7 @@ class Cache {
   /// So much that somebody should collect().
   [[nodiscard]] bool backlog_is_large() const noexcept { return reclaimer_.backlog_bytes() > kBacklogBytesMax / 8; }
   /// Frees what readers have left behind.
-  void collect() noexcept {
-    // An entry is free two epochs after its removal; without readers three calls free everything.
-    for (int call = 0; call < 3; ++call) reclaimer_.collect();
-  }
+  void collect() noexcept { reclaimer_.collect(); }
 
   /// A writer's share of that, after it installed `rows`, if much is left behind. `number` spreads single rows.
   void collect_share(std::uint64_t number, std::size_t rows) noexcept {

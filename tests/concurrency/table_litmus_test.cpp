@@ -42,14 +42,13 @@ class Removal {
   void remove() {
     removed_ = table_.remove(kHash, entry_);  // (G3), and retires it
     reclaimer_.collect();                     // (G4)
-    reclaimer_.collect();
     freed_ = entry_->references.load(std::memory_order_relaxed) == 1;
   }
   bool failed() {
     const bool failed = found_ && freed_;
     EXPECT_TRUE(removed_);
     guard_.reset();
-    for (int call = 0; call < 3; ++call) reclaimer_.collect();
+    reclaimer_.collect();
     EXPECT_EQ(entry_->references.load(std::memory_order_relaxed), 1u);
     pool_.release(entry_);
     put_in();

@@ -40,9 +40,7 @@ class OverflowChain : public testing::Test {
     return all;
   }
   std::uint64_t version() { return control_.load() / Chain::kOneVersion; }
-  void free_retired() {
-    for (int call = 0; call < 3; ++call) reclaimer_.collect();
-  }
+  void free_retired() { reclaimer_.collect(); }
 
   entry::EntryPool pool_{1u << 20};
   Reclaimer reclaimer_{pool_};

@@ -32,9 +32,6 @@ class ReclaimerTest : public testing::Test {
     return entry;
   }
   static bool is_free(const Entry* entry) { return entry->references.load(std::memory_order_relaxed) == 1; }
-  void collect(int times) {
-    for (int call = 0; call < times; ++call) reclaimer_.collect();
-  }
   void TearDown() override {
     for (Entry* entry : entries_) pool_.release(entry);
   }
@@ -44,58 +41,80 @@ class ReclaimerTest : public testing::Test {
   std::vector<Entry*> entries_;
 };
 
-TEST_F(ReclaimerTest, FreesWithinThreeCollectionsIfNobodyReads) {
-  const Entry* const entry = retire();
-  collect(3);
-  EXPECT_TRUE(is_free(entry));
-}
-
-TEST_F(ReclaimerTest, FreesNothingAtOnce) {
+TEST_F(ReclaimerTest, FreesAtOnceIfNobodyReads) {
   const Entry* const entry = retire();
   EXPECT_FALSE(is_free(entry));
-  collect(1);
-  EXPECT_FALSE(is_free(entry)) << "a reader may have entered in the epoch of the removal";
+  reclaimer_.collect();
+  EXPECT_TRUE(is_free(entry));
 }
 
 TEST_F(ReclaimerTest, FreesNothingThatAGuardMayHaveSeen) {
   GuardPointer guard = enter();
   const Entry* const entry = retire();
-  collect(100);
+  for (int call = 0; call < 100; ++call) reclaimer_.collect();
   EXPECT_FALSE(is_free(entry));
   guard.reset();
-  collect(3);
+  reclaimer_.collect();
   EXPECT_TRUE(is_free(entry));
 }
 
 TEST_F(ReclaimerTest, FreesNothingThatAnEarlierGuardMayHaveSeenHoweverManyLaterOnesCome) {
   GuardPointer early = enter();
-  collect(1);
+  reclaimer_.collect();
   const Entry* const entry = retire();
   for (int round = 0; round < 50; ++round) {
     const Reclaimer::Guard late = reclaimer_.enter();
-    collect(1);
+    reclaimer_.collect();
   }
   EXPECT_FALSE(is_free(entry));
   early.reset();
-  collect(3);
+  reclaimer_.collect();
   EXPECT_TRUE(is_free(entry));
 }
 
-TEST_F(ReclaimerTest, FreesAlsoWhileNewGuardsComeAndGo) {
+// Whoever came after the collector's look cannot have found the entry, also if it is where an earlier one was.
+TEST_F(ReclaimerTest, WaitsForThoseWhoWereInsideAndForNobodyElse) {
+  GuardPointer inside = enter();
   const Entry* const entry = retire();
-  for (int round = 0; round < 10; ++round) {
-    const Reclaimer::Guard guard = reclaimer_.enter();  // of the current epoch: it holds up no more than one move
-    collect(1);
-  }
+  reclaimer_.collect();
+  inside.reset();
+  const GuardPointer after = enter();
+  reclaimer_.collect();
   EXPECT_TRUE(is_free(entry));
+}
+
+TEST_F(ReclaimerTest, WaitsForEachOfThoseWhoWereInside) {
+  std::vector<GuardPointer> inside;
+  for (int count = 0; count < 3; ++count) inside.push_back(enter());
+  const Entry* const entry = retire();
+  for (const std::size_t leaves : {1u, 0u, 2u}) {
+    reclaimer_.collect();
+    EXPECT_FALSE(is_free(entry));
+    inside[leaves].reset();
+  }
+  reclaimer_.collect();
+  EXPECT_TRUE(is_free(entry));
+}
+
+TEST_F(ReclaimerTest, FreesWhatWaitedAndThenWhatCameSince) {
+  GuardPointer inside = enter();
+  const Entry* const first = retire();
+  reclaimer_.collect();
+  const Entry* const second = retire();
+  inside.reset();
+  GuardPointer after = enter();
+  reclaimer_.collect();
+  EXPECT_TRUE(is_free(first));
+  EXPECT_FALSE(is_free(second)) << "its removal may have been after somebody found it";
+  after.reset();
+  reclaimer_.collect();
+  EXPECT_TRUE(is_free(second));
 }
 
 TEST_F(ReclaimerTest, FreesInPortionsNoMoreThanAskedFor) {
   std::vector<Entry*> retired;
   for (int count = 0; count < 10; ++count) retired.push_back(retire());
   const auto freed = [&] { return std::count_if(retired.begin(), retired.end(), is_free); };
-  reclaimer_.collect_some(4);
-  EXPECT_EQ(freed(), 0) << "a reader may have entered in the epoch of the removal";
   reclaimer_.collect_some(4);
   EXPECT_EQ(freed(), 4);
   reclaimer_.collect_some(4);
@@ -111,14 +130,14 @@ TEST_F(ReclaimerTest, APortionFreesNothingThatAGuardMayHaveSeen) {
   for (int call = 0; call < 100; ++call) reclaimer_.collect_some(4);
   EXPECT_FALSE(is_free(entry));
   guard.reset();
-  for (int call = 0; call < 3; ++call) reclaimer_.collect_some(4);
+  reclaimer_.collect_some(4);
   EXPECT_TRUE(is_free(entry));
 }
 
 TEST_F(ReclaimerTest, CollectingFinishesWhatAPortionLeft) {
   for (int count = 0; count < 10; ++count) retire();
   reclaimer_.collect_some(3);
-  reclaimer_.collect_some(3);
+  retire();
   ASSERT_NE(reclaimer_.backlog_bytes(), 0u);
   reclaimer_.collect();
   EXPECT_EQ(reclaimer_.backlog_bytes(), 0u);
@@ -128,18 +147,7 @@ TEST_F(ReclaimerTest, CountsTheBytesThatWait) {
   retire("value");
   retire(std::string(100'000, 'v'));
   EXPECT_EQ(reclaimer_.backlog_bytes(), EntryPool::footprint(3, 5) + EntryPool::footprint(3, 100'000));
-  collect(3);
-  EXPECT_EQ(reclaimer_.backlog_bytes(), 0u);
-}
-
-TEST_F(ReclaimerTest, KeepsRetiringInEveryEpoch) {
-  std::vector<Entry*> retired;
-  for (int round = 0; round < 30; ++round) {
-    retired.push_back(retire());
-    collect(1);
-  }
-  collect(3);
-  for (const Entry* entry : retired) EXPECT_TRUE(is_free(entry));
+  reclaimer_.collect();
   EXPECT_EQ(reclaimer_.backlog_bytes(), 0u);
 }
 
@@ -151,10 +159,10 @@ TEST_F(ReclaimerTest, GuardsNestAndManyCanBeHeld) {
       guards.push_back(enter());
     }
     entry = retire();
-    collect(5);
+    for (int call = 0; call < 5; ++call) reclaimer_.collect();
     EXPECT_FALSE(is_free(entry));
   }
-  collect(3);
+  reclaimer_.collect();
   EXPECT_TRUE(is_free(entry));
 }
 
@@ -178,21 +186,22 @@ TEST(Reclaimer, FreesTheRestOfAPortionWhenItIsDestroyed) {
       reclaimer.retire(entry);
     }
     reclaimer.collect_some(2);
-    reclaimer.collect_some(2);
   }
   EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
-TEST(Reclaimer, FreesWhatIsLeftWhenItIsDestroyed) {
+TEST(Reclaimer, FreesWhatWaitsAndWhatIsRetiredWhenItIsDestroyed) {
   EntryPool pool(1u << 20);
   {
     Reclaimer reclaimer(pool);
+    const Reclaimer::Guard guard = reclaimer.enter();
     for (int round = 0; round < 5; ++round) {
       Entry* const entry = pool.make(EntryKind::kSet, 1, "key", "value", 0);
       ASSERT_NE(entry, nullptr);
       reclaimer.retire(entry);
       reclaimer.collect();
     }
+    EXPECT_NE(pool.used_bytes(), 0u);
   }
   EXPECT_EQ(pool.used_bytes(), 0u);
 }

@@ -81,9 +81,7 @@ class SmallTable {
     return count;
   }
   /// Frees what was removed from the table.
-  void collect() {
-    for (int call = 0; call < 3; ++call) reclaimer.collect();
-  }
+  void collect() { reclaimer.collect(); }
 
   EntryPool pool{8u << 20};
   Reclaimer reclaimer{pool};
