@@ -32,7 +32,8 @@
 namespace dictsqlite::kill_loop {
 namespace {
 
-// How the process has its log open: O_DIRECT or not; nothing where it has none now.
+// How the process has its log open for writing: O_DIRECT or not; nothing where it has none now. Recovery reads the log
+// that was there before.
 std::optional<bool> log_is_direct(const ChildProcess& process, const std::string& path) {
   const std::string log = std::filesystem::weakly_canonical(path).string() + "-log-";
   const std::string proc = "/proc/" + std::to_string(process.pid());
@@ -42,7 +43,9 @@ std::optional<bool> log_is_direct(const ChildProcess& process, const std::string
     if (!target.starts_with(log)) continue;
     std::ifstream facts(proc + "/fdinfo/" + entry.path().filename().string());
     for (std::string word; facts >> word;) {
-      if (word == "flags:" && facts >> word) return (std::stoul(word, nullptr, 8) & O_DIRECT) != 0;
+      if (word != "flags:" || !(facts >> word)) continue;
+      const unsigned long flags = std::stoul(word, nullptr, 8);
+      if ((flags & O_ACCMODE) != O_RDONLY) return (flags & O_DIRECT) != 0;
     }
   }
   return std::nullopt;
