@@ -9,8 +9,8 @@
 // Progress:      enter() is lock-free while at most kReaders guards are held at a time; retire() is lock-free;
 //                collect() frees nothing new while a guard is held that was held when it took what waits. The
 //                backlog's bytes are counted, and admission of writes stops while they exceed a bound: a stalled
-//                reader suspends writers, it does not grow memory. Writers free their share by collect_some(), so that
-//                nothing but a stalled reader can: not a flusher that is deep in a transaction.
+//                reader, or collector, suspends writers, it does not grow memory. Writers free their share by
+//                collect_some(), so that a flusher that is deep in a transaction suspends nobody.
 //
 // Why an entry is never freed under a reader:
 //   (G1) reader: its slot becomes odd        before  (G2) reader: loads from the table
@@ -94,7 +94,7 @@ class BasicReclaimer {
                                              std::memory_order_relaxed));  // (G6)
   }
 
-  /// Frees what no reader can see any more: all that was retired before, if nobody is inside.
+  /// Frees what no reader can see any more: all that was retired before, if nobody is inside or collects already.
   void collect() noexcept {
     if (collecting_.exchange(true, std::memory_order_acquire)) return;  // (G7)
     free_old(kEverything);
@@ -150,17 +150,17 @@ class BasicReclaimer {
       reader.slot.store(slot, std::memory_order_relaxed);    // handed on by (G7)
       reader.count.store(count, std::memory_order_relaxed);  // the same
     }
-    readers_left_.store(readers, std::memory_order_relaxed);  // the same
+    readers_noted_.store(readers, std::memory_order_relaxed);  // the same
   }
   [[nodiscard]] bool readers_have_left() noexcept {
-    std::uint32_t readers = readers_left_.load(std::memory_order_relaxed);  // handed on by (G7)
+    std::uint32_t readers = readers_noted_.load(std::memory_order_relaxed);  // handed on by (G7)
     for (; readers != 0; --readers) {
       const Reader& reader = readers_[readers - 1];
       const std::uint32_t slot = reader.slot.load(std::memory_order_relaxed);    // the same
       const std::uint64_t count = reader.count.load(std::memory_order_relaxed);  // the same
       if (slots_[slot].count.load(std::memory_order_acquire) == count) break;    // (G5): else its loads have ended
     }
-    readers_left_.store(readers, std::memory_order_relaxed);  // the same
+    readers_noted_.store(readers, std::memory_order_relaxed);  // the same
     return readers == 0;
   }
 
@@ -184,9 +184,9 @@ class BasicReclaimer {
   alignas(base::kCacheLine) Atomic<std::size_t> backlog_bytes_{0};
   Atomic<bool> collecting_{false};  // somebody is in collect() or collect_some(). (G7)
   // The rest is only for who has collecting_.
-  Atomic<std::uint32_t> waiting_{0};       // taken, and perhaps seen by one of the first `readers_left_` of `readers_`
-  Atomic<std::uint32_t> readers_left_{0};  // the others have left
-  Atomic<std::uint32_t> old_{0};           // of what nobody sees the next to be freed
+  Atomic<std::uint32_t> waiting_{0};        // taken, and perhaps seen by one of `readers_`
+  Atomic<std::uint32_t> readers_noted_{0};  // how many of those may still be inside: the first ones
+  Atomic<std::uint32_t> old_{0};            // of what nobody sees the next to be freed
   std::array<Reader, kReaders> readers_{};
   std::array<Slot, kReaders> slots_;
 };

@@ -38,7 +38,7 @@ struct BasicEntry {
 
   // How many owners. While the block is free, the slab's link: hence first, and always an atomic.
   Atomic<std::uint32_t> references;
-  // Overflow chain of a bucket: offset of the next entry, with kChainRemoved once this one is out. See cache/table.hpp.
+  // Overflow chain of a bucket: offset of the next entry, with a mark once this one is out. See cache/table.hpp.
   Atomic<std::uint32_t> chain_next;
   // List of the reclaimer it waits in after it left the table. Written by whoever removed it.
   std::uint32_t retired_next;

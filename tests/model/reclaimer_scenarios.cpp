@@ -90,7 +90,7 @@ struct ReaderWriterCollector : Structures {
   void check() {}
 };
 
-// A removal without a guard: what the remover did, and saw, is handed to the collector by the bag alone (G6).
+// A removal without a guard: what the remover did, and saw, is handed to the collector by the stack alone (G6).
 struct RemovalWithoutGuard : Structures {
   static constexpr std::size_t kThreads = 2;
 
