@@ -38,6 +38,8 @@ class AdmissionPacer {
       given_back_ = given_back;
       is_pacing_ = false;
     }
+    // Whatever was seen of the one before the other: nobody is held up when there is room.
+    if (is_pacing_ && used <= bytes_max_ / 4) is_pacing_ = false;
     if (!is_pacing_ && used > bytes_max_ / (was_pacing ? 4 : 2)) begin(now, used);
     if (!is_pacing_) return bytes_max_;
     return used_then_ + static_cast<std::size_t>(open_share(now) * static_cast<double>(bytes_max_ - used_then_));

@@ -39,6 +39,14 @@ TEST(AdmissionPacer, TheRoomOpensEvenlyAndNeverToItsEnd) {
   EXPECT_LT(pacer.limit(kNow + seconds(1000), used, 0), kMax);
 }
 
+// What is given back may be seen before, or after, the use it ends.
+TEST(AdmissionPacer, RoomEndsACycleHoweverItCame) {
+  AdmissionPacer pacer(kMax);
+  EXPECT_EQ(pacer.limit(kNow, 40 * kMiB, 1), 40 * kMiB);
+  EXPECT_EQ(pacer.limit(kNow, kMax / 4, 1), kMax);
+  EXPECT_FALSE(pacer.is_pacing());
+}
+
 TEST(AdmissionPacer, TheNextCycleTakesAsLongAByteAsTheSlowestLately) {
   AdmissionPacer pacer(kMax);
   EXPECT_EQ(pacer.limit(kNow, 40 * kMiB, 0), 40 * kMiB);
