@@ -223,7 +223,7 @@ void Applier::checkpoint() {
     return absl::IsUnavailable(complete.status()) ? disk_full(FullFor::kCheckpoint)
                                                   : host_.apply_failed(complete.status());
   }
-  disk_has_space();
+  if (full_for_ == FullFor::kCheckpoint) disk_has_space();  // a transaction finds out for itself
   if (*complete) {
     wal_bytes_blocked_ = 0;
     settled_up_to(watermarks_.applied.value());

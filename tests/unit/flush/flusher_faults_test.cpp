@@ -286,6 +286,37 @@ TEST(FlusherOnAFullDisk, FindsSpaceForATransactionThoughThePressureIsGone) {
   EXPECT_GE(house.watermarks().applied.value(), 1u);
 }
 
+// There is space to copy the log, once a reader is out of the way; of the transaction's space that says nothing.
+TEST(FlusherOnAFullDisk, FindsNoSpaceForATransactionInThatACheckpointHadSome) {
+  FaultVfs vfs;
+  FlusherSetup setup = over(vfs);
+  setup.wal_bytes_max = with_short_log().wal_bytes_max;
+  FlusherHouse house(setup);
+  house.start();
+  ForeignReader reader(house.file());
+  ASSERT_EQ(reader.run("BEGIN"), SQLITE_OK);
+  ASSERT_EQ(reader.ask("SELECT count(*) FROM main"), "0");
+  for (int number = 0; !is_noted(house, "event: checkpoint blocked"); ++number) {
+    ASSERT_LT(number, 100);
+    apply_large_write(house, "key" + std::to_string(number));
+  }
+  house.notes.clear();
+  vfs.inject({FaultFile::kLog, FaultCall::kWrite, ENOSPC});
+  const Waiter& waiter = house.waits(WaitFor::kApplied, house.set("key", "value"));
+  house.let_run();
+  ASSERT_TRUE(house.path().disk_full());
+  ASSERT_EQ(reader.run("COMMIT"), SQLITE_OK);
+  house.let_pass(2 * kBlockedRetry);
+  ASSERT_EQ(house.counters().checkpoints.load(), 1u);
+  EXPECT_TRUE(house.path().disk_full());
+  EXPECT_EQ(waiter.answers(), 0);
+  EXPECT_EQ(house.notes, (Notes{"event: disk full"}));
+  vfs.clear();
+  house.let_pass(kFlushInterval);
+  expect_ok(waiter);
+  EXPECT_FALSE(house.path().disk_full());
+}
+
 // --- checkpoints ---
 
 TEST(FlusherCheckpoints, WhenNothingHasHappenedForAFlushIntervalAndThenNoMore) {
