@@ -112,8 +112,10 @@ class Flusher final : private PipelineHost {
   void refuse_everyone();
   bool close_step();
   void sleep();
-  bool poll_before_sleep(bool is_holding);
+  bool poll_before_sleep(base::Instant deadline, std::uint64_t wake_ticket, bool is_holding);
+  [[nodiscard]] bool has_other_news() const noexcept;
   [[nodiscard]] bool nothing_new(std::uint64_t wake_ticket, bool is_holding);
+  [[nodiscard]] base::Instant next_look(const Demand& wanted, const Hold& hold) const;
   [[nodiscard]] std::uint64_t choose_wake_ticket(const Demand& demand) const noexcept;
   [[nodiscard]] Demand demand() noexcept;
 

@@ -32,16 +32,21 @@ std::uint64_t Flusher::choose_wake_ticket(const Demand& demand) const noexcept {
   return next + std::min<std::uint64_t>(missing > 0 ? missing - 1 : 0, half);
 }
 
+// What may have come besides writes and those who wait for them.
+bool Flusher::has_other_news() const noexcept {
+  if (path_.parked().count() != parked_seen_) return true;
+  if (pipeline_ != nullptr && pipeline_->has_news()) return true;
+  return closing_ && !gave_up_ && give_up_.is_raised();  // (Q2)
+}
+
 // Between park() and sleeping: whether everything is as it was (D4). Holding back, new waiters are left to the next
 // look, which a request in flight or the end of the hold brings.
 bool Flusher::nothing_new(std::uint64_t wake_ticket, bool is_holding) {
-  if ((!is_holding && waiters_.has_new()) || path_.parked().count() != parked_seen_) return false;
-  if (pipeline_ != nullptr && pipeline_->has_news()) return false;
-  if (closing_ && !gave_up_ && give_up_.is_raised()) return false;  // (Q2)
+  if ((!is_holding && waiters_.has_new()) || has_other_news()) return false;
   ring::WriteRing& ring = path_.ring();
   if (ring.claimed() <= wake_ticket) return true;
-  // Somebody has claimed what we wait for. If the next slot is published there is work; if not, its producer stalls
-  // and shall ring when it publishes.
+  // Somebody has claimed what we wait for. If the next slot is published there is work. If not, its producer stalls and
+  // shall ring when it publishes; holding back, the end of the hold is soon enough.
   if (is_holding) return !ring.ready();
   path_.doorbell().park(ring.next());
   if (ring.ready()) return false;
@@ -50,22 +55,28 @@ bool Flusher::nothing_new(std::uint64_t wake_ticket, bool is_holding) {
          (pipeline_ == nullptr || !pipeline_->has_news());
 }
 
+// When to look again although nothing comes.
+base::Instant Flusher::next_look(const Demand& wanted, const Hold& hold) const {
+  // Holding back, whoever came since the last look is not looked for, and found nobody to ring for.
+  base::Instant next = hold.rows != 0 ? hold.until : base::kNever;
+  if (pipeline_ != nullptr && !failure_.failed()) next = std::min(next, pipeline_->next_look(wanted));
+  const bool closes_soon = closing_ && (gave_up_ || pipeline_ == nullptr || pipeline_->waiting_rows() == 0);
+  if (parked_seen_ != 0 || closes_soon) {
+    next = std::min(next, clock_.now() + (pacer_.is_pacing() ? kPacedRetry : kParkedRetry));
+  }
+  return next;
+}
+
 void Flusher::sleep() {
   const Hold hold = pipeline_ == nullptr || failure_.failed() ? Hold{} : pipeline_->hold();
   const bool is_holding = hold.rows != 0;
-  if (poll_before_sleep(is_holding)) return;
   const Demand wanted = demand();
-  base::Instant deadline = base::kNever;
-  if (pipeline_ != nullptr && !failure_.failed()) deadline = pipeline_->next_look(wanted);
-  const bool closes_soon = closing_ && (gave_up_ || pipeline_ == nullptr || pipeline_->waiting_rows() == 0);
-  if (parked_seen_ != 0 || closes_soon) {
-    deadline = std::min(deadline, clock_.now() + (pacer_.is_pacing() ? kPacedRetry : kParkedRetry));
-  }
-  std::uint64_t wake_ticket = choose_wake_ticket(wanted);
+  const base::Instant deadline = next_look(wanted, hold);
+  const std::uint64_t wake_ticket =
+      is_holding ? path_.ring().next() + std::min<std::uint64_t>(hold.rows, path_.ring().capacity() / 2) - 1
+                 : choose_wake_ticket(wanted);
+  if (poll_before_sleep(deadline, wake_ticket, is_holding)) return;
   if (is_holding) {
-    // Whoever came since the last look is not looked for below, and found nobody to ring for.
-    deadline = std::min(deadline, hold.until);
-    wake_ticket = path_.ring().next() + std::min<std::uint64_t>(hold.rows, path_.ring().capacity() / 2) - 1;
     path_.doorbell().park_holding(wake_ticket);
   } else {
     path_.doorbell().park(wake_ticket);
@@ -76,14 +87,16 @@ void Flusher::sleep() {
   reap(count);
 }
 
-// Looks for work for the polling time: a wake-up across cores costs tens of microseconds.
-bool Flusher::poll_before_sleep(bool is_holding) {
+// Looks for work for the polling time, but not beyond the deadline: a wake-up across cores costs tens of microseconds.
+// True if a step is due.
+bool Flusher::poll_before_sleep(base::Instant deadline, std::uint64_t wake_ticket, bool is_holding) {
   if (config_.poll_time <= base::Nanoseconds::zero()) return false;
-  const base::Instant end = clock_.now() + config_.poll_time;
+  const ring::WriteRing& ring = path_.ring();
+  const base::Instant end = std::min(clock_.now() + config_.poll_time, deadline);
   do {
     for (int look = 0; look < 32; ++look) {
-      if (!is_holding && (path_.ring().ready() || waiters_.has_new())) return true;
-      if (path_.parked().count() != parked_seen_) return true;
+      if (ring.ready() && (!is_holding || ring.claimed() > wake_ticket)) return true;
+      if ((!is_holding && waiters_.has_new()) || has_other_news()) return true;
       base::spin_pause();
     }
     if (pipeline_ != nullptr && pipeline_->is_request_in_flight()) {
@@ -94,7 +107,7 @@ bool Flusher::poll_before_sleep(bool is_holding) {
       }
     }
   } while (clock_.now() < end);
-  return false;
+  return end == deadline;
 }
 
 }  // namespace dictsqlite::flush

@@ -220,7 +220,7 @@ void Loader::fetch(Session* session) {
   if (store_ == nullptr) return fetch_from_memory(session);
   OpenScan* scan = open_scan(session);
   if (scan == nullptr) return;
-  if (clock_.now() - scan->opened > config_.scan_time_max) {
+  if (clock_.now() - scan->opened >= config_.scan_time_max) {
     session->fail(absl::StatusCode::kAborted, kOpenForTooLong);
   } else {
     const absl::StatusOr<bool> exhausted =
@@ -274,7 +274,7 @@ void Loader::end_scans(bool all) {
   for (std::size_t index = scans_.size(); index-- > 0;) {
     const OpenScan& scan = scans_[index];
     const bool dropped = scan.session->dropped.is_raised();  // (Y2) pairs with Scan's destructor
-    if (all || dropped || now - scan.opened > config_.scan_time_max) end_scan(index);
+    if (all || dropped || now - scan.opened >= config_.scan_time_max) end_scan(index);
   }
 }
 
@@ -297,18 +297,24 @@ bool Loader::any_dropped() const noexcept {
   });
 }
 
+// Looks for work for the polling time, but not beyond the deadline. True if a step is due.
+bool Loader::poll_before_sleep(base::Instant deadline) {
+  if (config_.poll_time <= base::Nanoseconds::zero()) return false;
+  const base::Instant end = std::min(clock_.now() + config_.poll_time, deadline);
+  do {
+    for (int look = 0; look < 32; ++look) {
+      if (!nothing_queued() || any_dropped()) return true;
+      if (flights_.has_parked()) return false;  // they are tried again in a while
+      base::spin_pause();
+    }
+  } while (clock_.now() < end);
+  return end == deadline;
+}
+
 void Loader::sleep() {
-  if (config_.poll_time > base::Nanoseconds::zero()) {
-    const base::Instant end = clock_.now() + config_.poll_time;
-    do {
-      for (int look = 0; look < 32; ++look) {
-        if (!nothing_queued()) return;
-        base::spin_pause();
-      }
-    } while (clock_.now() < end);
-  }
   base::Instant deadline = base::kNever;
   for (const OpenScan& scan : scans_) deadline = std::min(deadline, scan.opened + config_.scan_time_max);
+  if (poll_before_sleep(deadline)) return;
   doorbell_.park(io::Doorbell::kNoTicket);
   // After it, as everything that others do before they ring: whoever came before would not have woken us.
   if (flights_.has_parked()) deadline = std::min(deadline, clock_.now() + kParkedRetry);

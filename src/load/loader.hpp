@@ -103,6 +103,7 @@ class Loader {
 
   [[nodiscard]] bool nothing_queued() const noexcept;
   [[nodiscard]] bool any_dropped() const noexcept;
+  [[nodiscard]] bool poll_before_sleep(base::Instant deadline);
   void sleep();
 
   const Config config_;

@@ -84,6 +84,7 @@ struct FlusherSetup {
   std::uint64_t wal_bytes_max = 64u << 20;
   std::size_t log_bytes_kept = 128u << 20;
   base::Nanoseconds poll_time{0};
+  base::Nanoseconds look_time{1};   // how long a look at the clock takes, if it polls
   absl::Status host_says;           // when the store is open
   absl::Status backend_says;        // instead of opening one
   std::string backend_is_fallback;  // why, if it is
@@ -91,12 +92,9 @@ struct FlusherSetup {
 
 class FlusherHouse final : private FlusherHost {
  public:
-  // How long a look at the clock takes.
-  static constexpr base::Nanoseconds kLookTime{1};
-
   explicit FlusherHouse(const FlusherSetup& setup = {})
       : setup_(with_mode(setup)),
-        clock_(simulation_, setup.poll_time == base::Nanoseconds::zero() ? base::Nanoseconds::zero() : kLookTime),
+        clock_(simulation_, setup.poll_time == base::Nanoseconds::zero() ? base::Nanoseconds::zero() : setup.look_time),
         path_(setup_.limits, cache_, watermarks_),
         flusher_(config(), *this, path_, cache_, watermarks_, failure_, resume_) {
     EXPECT_TRUE(cache_.valid());

@@ -447,7 +447,7 @@ TEST(FlusherSleeps, NotPastAMomentThatCameBetweenTwoLooks) {
 constexpr std::size_t kLooks = 1000;  // at the clock, while it polls
 
 TEST(FlusherPolls, AndSleepsWhenNothingComes) {
-  FlusherHouse house(polling_for(kLooks * FlusherHouse::kLookTime));
+  FlusherHouse house(polling_for(kLooks * FlusherSetup{}.look_time));
   house.start();
   EXPECT_GE(house.clock().looks(), kLooks);
   house.let_pass(2 * kFlushInterval);  // what opening left in the log is copied
@@ -469,7 +469,7 @@ std::size_t looks_until_answer(FlusherHouse& house, const std::function<Waiter&(
 }
 
 TEST(FlusherPolls, AndSeesWritesAndThoseWhoWaitForThem) {
-  FlusherHouse house(polling_for(kLooks * FlusherHouse::kLookTime));
+  FlusherHouse house(polling_for(kLooks * FlusherSetup{}.look_time));
   house.start();
   EXPECT_LT(
       looks_until_answer(house, [&]() -> Waiter& { return house.waits(WaitFor::kApplied, house.set("key", "value")); }),
@@ -478,13 +478,13 @@ TEST(FlusherPolls, AndSeesWritesAndThoseWhoWaitForThem) {
 }
 
 TEST(FlusherPolls, AndSeesParkedWrites) {
-  FlusherHouse house(polling_for(kLooks * FlusherHouse::kLookTime));
+  FlusherHouse house(polling_for(kLooks * FlusherSetup{}.look_time));
   house.start();
   EXPECT_LT(looks_until_answer(house, [&]() -> Waiter& { return house.parks("key"); }), kLooks / 10);
 }
 
 TEST(FlusherPolls, AndSeesTheEndOfASync) {
-  FlusherHouse house(polling_for(kLooks * FlusherHouse::kLookTime));
+  FlusherHouse house(polling_for(kLooks * FlusherSetup{}.look_time));
   house.start();
   house.syncs.hold();
   Waiter& waiter = house.waits(WaitFor::kDurable, house.set("key", "value"));
@@ -498,6 +498,41 @@ TEST(FlusherPolls, AndSeesTheEndOfASync) {
                                }),
             kLooks / 10);
   EXPECT_EQ(waiter.code(), absl::StatusCode::kUnknown);
+}
+
+// While it polls it holds back no longer than it may: whoever comes back alone is answered soon.
+TEST(FlusherPolls, AndHoldsBackNoLongerThanItMay) {
+  FlusherSetup setup = polling_for(std::chrono::milliseconds(4));
+  setup.look_time = std::chrono::microseconds(1);
+  FlusherHouse house(setup);
+  house.start();
+  house.set_many(kBufferSize);
+  house.syncs.hold();
+  Waiter& first = house.waits(WaitFor::kDurable, kBufferSize);
+  Waiter* second = nullptr;
+  base::Instant came{};
+  base::Instant answered{};
+  first.when_answered([&] {
+    came = house.clock().now();
+    second = &house.waits(WaitFor::kApplied, house.set("alone", ""));
+    second->when_answered([&] { answered = house.clock().now(); });
+  });
+  house.let_run();
+  house.let_syncs_end();
+  ASSERT_NE(second, nullptr);
+  expect_ok(*second);
+  EXPECT_LT(answered - came, setup.poll_time / 2);
+}
+
+TEST(FlusherPolls, NotBeyondTheMomentAtWhichItHasToLook) {
+  FlusherSetup setup = polling_for(10 * kFlushInterval);
+  setup.mode = PersistMode::kWriteBehind;
+  setup.look_time = std::chrono::milliseconds(1);
+  FlusherHouse house(setup);
+  house.start();
+  house.set("key", "value");
+  house.let_pass(std::chrono::milliseconds(20));
+  EXPECT_EQ(house.watermarks().applied.value(), 1u);
 }
 
 // --- closing ---
