@@ -1,5 +1,6 @@
 #include "store/sqlite_create.hpp"
 
+#include "store/random_bytes.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_schema.hpp"
 
@@ -17,7 +18,7 @@ constexpr int kNameBytes = 8;
 
 std::string random_hex(sqlite3_vfs& vfs, int count) {
   std::string bytes(static_cast<std::size_t>(count), '\0');
-  vfs.xRandomness(&vfs, count, bytes.data());
+  draw_random(vfs, bytes);
   return absl::BytesToHexString(bytes);
 }
 

@@ -2,12 +2,15 @@
 
 #include "base/assert.hpp"
 #include "base/seeded_bug.hpp"
+#include "store/random_bytes.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -177,9 +180,9 @@ absl::Status SqliteWriter::begin_life(std::uint64_t log_id) {
 }
 
 std::uint64_t SqliteWriter::draw_log_id() noexcept {
-  std::uint64_t drawn = 0;
-  below_.xRandomness(&below_, sizeof(drawn), reinterpret_cast<char*>(&drawn));
-  return std::max<std::uint64_t>(drawn >> 1, 1);  // SQLite's integers are signed
+  std::array<char, sizeof(std::uint64_t)> drawn{};
+  draw_random(below_, drawn);
+  return std::max<std::uint64_t>(std::bit_cast<std::uint64_t>(drawn) >> 1, 1);  // SQLite's integers are signed
 }
 
 absl::Status SqliteWriter::prepare_statements() {
