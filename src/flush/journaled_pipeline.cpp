@@ -63,7 +63,7 @@ absl::Status JournaledPipeline::begin_log(RecoveredStore& recovered, io::IoBacke
   journal::LogWriter::Config config;
   config.identity = log_identity(life);
   config.blocks_in_flight = kBlocksInFlight;
-  config.space.prefix = log_prefix(*recovered.store);
+  config.space.prefix = log_prefix(recovered.store->path());
   config.space.first_file = recovered.old_log.next_file();
   const std::uint64_t units = config_.log_bytes_max / journal::kUnit;
   config.space.segment_bytes_min = std::clamp(units / 64 * journal::kUnit, kFirstSegmentMin, kFirstSegmentMax);

@@ -27,9 +27,21 @@ absl::Status settle(store::StoreWriter& writer, io::FileAccess& files) {
   return absl::InternalError(io::errno_status(error, "sync of the write-ahead log").message());
 }
 
+// Beside a log a new database would be refused once it is there.
+absl::Status refuse_orphan(const std::string& path, io::FileAccess& files) {
+  const absl::StatusOr<std::string> resolved = files.resolve_directory(path);
+  if (!resolved.ok()) return absl::OkStatus();  // opening says what is wrong
+  const absl::StatusOr<io::FileFacts> facts = files.facts(*resolved);
+  if (!facts.ok() || facts->kind != io::FileKind::kMissing) return absl::OkStatus();
+  const absl::StatusOr<std::string> orphan = journal::FoundLog::any(files, log_prefix(*resolved));
+  if (!orphan.ok() || orphan->empty()) return orphan.status();
+  return absl::InvalidArgumentError(absl::StrCat("'", *orphan, "' is there but not its database '", *resolved,
+                                                 "': bring that back, or move the log away"));
+}
+
 }  // namespace
 
-std::string log_prefix(const store::SqliteStore& store) { return absl::StrCat(store.path(), "-log-"); }
+std::string log_prefix(const std::string& path) { return absl::StrCat(path, "-log-"); }
 
 journal::LogIdentity log_identity(const store::Life& life) {
   journal::LogIdentity identity;
@@ -42,12 +54,14 @@ journal::LogIdentity log_identity(const store::Life& life) {
 absl::StatusOr<RecoveredStore> open_and_recover(const store::SqliteOptions& options, std::size_t memory_bytes,
                                                 journal::LogLoss loss, io::FileAccess& files,
                                                 const base::Clock& clock) {
+  absl::Status status = refuse_orphan(options.path, files);
+  if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<store::SqliteStore>> store = store::SqliteStore::open(options);
   if (!store.ok()) return store.status();
   store::StoreWriter& writer = (*store)->writer();
   const base::Instant begin = clock.now();
   absl::StatusOr<journal::FoundLog> log =
-      journal::FoundLog::find(files, log_prefix(**store), log_identity(writer.life()), loss);
+      journal::FoundLog::find(files, log_prefix((*store)->path()), log_identity(writer.life()), loss);
   if (!log.ok()) return log.status();
   RecoveryFacts facts;
   if (!log->headers().empty()) {
@@ -66,14 +80,14 @@ absl::StatusOr<RecoveredStore> open_and_recover(const store::SqliteOptions& opti
       if (!is_accepted) return content.status();
       facts.lost = std::string(content.status().message());
     }
-    absl::Status status = replay.finish();
+    status = replay.finish();
     if (DICTSQLITE_SEEDED_BUG(kLogRemovedBeforeSettled)) log->remove_all();
     if (status.ok()) status = settle(writer, files);
     if (!status.ok()) return status;
     facts.rows = replay.rows();
     facts.time = clock.now() - begin;
   }
-  absl::Status status = log->remove_misfits();
+  status = log->remove_misfits();
   if (!status.ok()) return status;
   if (facts.lost.empty()) facts.lost = log->lost();
   return RecoveredStore{*std::move(store), *std::move(log), facts};

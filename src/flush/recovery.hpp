@@ -33,11 +33,11 @@ struct RecoveredStore {
 };
 
 /// The log's files beside a database: this and a number.
-[[nodiscard]] std::string log_prefix(const store::SqliteStore& store);
+[[nodiscard]] std::string log_prefix(const std::string& path);
 [[nodiscard]] journal::LogIdentity log_identity(const store::Life& life);
 
 /// What is replayed takes about `memory_bytes` at a time. Errors: as SqliteStore::open(), FoundLog::find() and
-/// read_log(); kUnavailable (no space): everything stays as it was.
+/// read_log(); kInvalidArgument (a log without its database); kUnavailable (no space).
 [[nodiscard]] absl::StatusOr<RecoveredStore> open_and_recover(const store::SqliteOptions& options,
                                                               std::size_t memory_bytes, journal::LogLoss loss,
                                                               io::FileAccess& files, const base::Clock& clock);

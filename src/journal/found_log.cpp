@@ -51,6 +51,18 @@ absl::StatusOr<FoundLog> FoundLog::find(io::FileAccess& files, const std::string
   return found;
 }
 
+absl::StatusOr<std::string> FoundLog::any(io::FileAccess& files, const std::string& prefix) {
+  const absl::StatusOr<std::vector<std::string>> paths = files.list(prefix);
+  if (!paths.ok()) return paths.status();
+  for (const std::string& path : *paths) {
+    if (!number_of(path, prefix)) continue;
+    const absl::StatusOr<io::FileFacts> facts = files.facts(path);
+    if (!facts.ok()) return facts.status();
+    if (facts->kind == io::FileKind::kRegular && facts->bytes > 0) return path;
+  }
+  return std::string();
+}
+
 absl::Status FoundLog::loses(const absl::Status& status) {
   if (loss_ == LogLoss::kRefused) return status;
   if (lost_.empty()) lost_ = std::string(status.message());

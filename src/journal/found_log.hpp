@@ -37,6 +37,8 @@ class FoundLog final : public LogFiles {
   /// Files that are no logs are left alone.
   [[nodiscard]] static absl::StatusOr<FoundLog> find(io::FileAccess& files, const std::string& prefix,
                                                      const LogIdentity& expected, LogLoss loss = LogLoss::kRefused);
+  /// The path of a file that may be of a log, one that is not empty; or an empty string.
+  [[nodiscard]] static absl::StatusOr<std::string> any(io::FileAccess& files, const std::string& prefix);
   ~FoundLog() override;
   FoundLog(FoundLog&& other) noexcept;
   FoundLog& operator=(FoundLog&&) = delete;

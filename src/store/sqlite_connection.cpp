@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kRecordOverheadBytes = 64;
 // Room for the schema's own rows.
 constexpr std::size_t kLengthLimitMin = 4096;
-constexpr std::size_t kLengthLimitMax = 1'000'000'000;
+constexpr std::size_t kLengthLimitMax = kRowBytesUnbounded;
 
 struct Limit {
   int which;

@@ -62,6 +62,8 @@ struct ConnectionOptions {
   std::size_t map_bytes = 0;      // of the file that SQLite may ask its VFS to map
   std::size_t row_bytes_max = 0;  // key and value together; SQLite's own limit is set just above it
 };
+/// As long as SQLite allows.
+inline constexpr std::size_t kRowBytesUnbounded = 1'000'000'000;
 
 /// A connection that never checkpoints or writes by itself: no automatic checkpoints, none when closing.
 ///

@@ -124,10 +124,8 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteOptio
   status = ensure_ours(files, *vfs, *path, options.page_bytes);
   if (!status.ok()) return status;
 
-  const WriterOptions writer_options{.path = *path,
-                                     .cache_bytes = options.writer_cache_bytes,
-                                     .row_bytes_max = options.key_bytes_max + options.value_bytes_max,
-                                     .log_bytes_kept = options.log_bytes_kept};
+  const WriterOptions writer_options{
+      .path = *path, .cache_bytes = options.writer_cache_bytes, .log_bytes_kept = options.log_bytes_kept};
   absl::StatusOr<std::unique_ptr<SqliteWriter>> writer = SqliteWriter::open(files, *vfs, writer_options);
   if (!writer.ok()) return writer.status();
   return std::make_unique<OpenedStore>(std::move(own_files), *vfs, *std::move(path), options, *std::move(writer));

@@ -20,7 +20,7 @@ struct SqliteOptions {
   std::size_t writer_cache_bytes = 32u << 20;  // page cache of the writing connection
   std::size_t reader_cache_bytes = 8u << 20;   // page cache of each reading connection
   std::size_t reader_map_bytes = 1u << 30;     // of the file that loads may read through a mapping
-  std::size_t key_bytes_max = 64u << 10;       // SQLite's own length limit is set just above the
+  std::size_t key_bytes_max = 64u << 10;       // for reading SQLite's own length limit is set just above the
   std::size_t value_bytes_max = 64u << 20;     //   sum of the two
   std::size_t log_bytes_kept = 256u << 20;     // a larger write-ahead log is cut to this when it starts over
   std::string vfs_name;                        // SQLite VFS to build on; empty for the default

@@ -80,13 +80,15 @@ absl::Status SqliteWriter::start(const WriterOptions& options) {
   return prepare_statements();
 }
 
+// Rows of any length: what this life takes was looked at before it came here, and the log of an earlier one may hold
+// longer rows than the options of this one allow.
 absl::Status SqliteWriter::open_connection(const WriterOptions& options) {
   const VfsLayer::Registration registration(vfs_);
   if (!registration.ok()) return absl::ResourceExhaustedError("no memory to register a VFS");
   const ConnectionOptions connection_options{.access = Access::kReadWrite,
                                              .vfs_name = vfs_.name(),
                                              .cache_bytes = options.cache_bytes,
-                                             .row_bytes_max = options.row_bytes_max};
+                                             .row_bytes_max = kRowBytesUnbounded};
   absl::StatusOr<Connection> connection = Connection::open(options.path, connection_options);
   if (!connection.ok()) return connection.status();
   connection_ = *std::move(connection);
@@ -133,10 +135,8 @@ absl::Status SqliteWriter::read_as_owner() {
 
 // synchronous=FULL is for the VFS: see "gathering" there.
 absl::Status SqliteWriter::configure(const WriterOptions& options) {
-  const ConnectionOptions connection_options{.access = Access::kReadWrite,
-                                             .vfs_name = vfs_.name(),
-                                             .cache_bytes = options.cache_bytes,
-                                             .row_bytes_max = options.row_bytes_max};
+  const ConnectionOptions connection_options{
+      .access = Access::kReadWrite, .vfs_name = vfs_.name(), .cache_bytes = options.cache_bytes};
   absl::Status status = connection_.configure(connection_options);
   if (!status.ok()) return status;
   status = connection_.execute(absl::StrCat("PRAGMA synchronous=FULL;PRAGMA secure_delete=FAST;",

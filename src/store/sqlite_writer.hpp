@@ -25,7 +25,6 @@ namespace dictsqlite::store {
 struct WriterOptions {
   std::string path;  // of an existing file whose header is ours
   std::size_t cache_bytes = 0;
-  std::size_t row_bytes_max = 0;
   std::size_t log_bytes_kept = 0;
 };
 

@@ -295,6 +295,42 @@ TEST_F(JournalTest, AnotherDatabasesLogIsRefusedAndKept) {
   EXPECT_TRUE(std::filesystem::exists(copies_.file("test.db-log-5")));
 }
 
+TEST_F(JournalTest, ALogWithoutItsDatabaseIsRefusedAndNothingMadeBesideIt) {
+  Database database = open_database(options_);
+  ASSERT_EQ(database.set("a", "1", kDurably), absl::OkStatus());
+  std::filesystem::copy_file(directory_.file("test.db-log-1"), copies_.file("test.db-log-1"));
+  for (const Journal journal : {Journal::kOn, Journal::kOff})
+    EXPECT_EQ(open_code(copied(journal)), Code::kInvalidArgument);
+  EXPECT_EQ(names(copies_), std::vector<std::string>{"test.db-log-1"});
+  copy_files();
+  EXPECT_EQ(*open_database(copied()).get("a"), "1");
+}
+
+// The next life may allow less than the one that wrote the log.
+TEST_F(JournalTest, ALogComesBackWhateverTheNextOptionsAllow) {
+  Database database = open_database(options_);
+  const std::string key(3'000, 'k');
+  const std::string value(300'000, 'v');
+  WriteBatch batch;
+  batch.set(key, value);
+  batch.set("b", "2");
+  ASSERT_EQ(database.write(batch, kDurably), absl::OkStatus());
+  copy_files();
+  Options small = copied();
+  small.key_bytes_max = 10;
+  small.value_bytes_max = 10;
+  small.batch_bytes_max = 1'000;
+  small.batch_rows_max = 1;
+  {
+    Database recovered = open_database(small);
+    EXPECT_EQ(recovered.stats().recovered_rows, 2u);
+    EXPECT_EQ(*recovered.get("b"), "2");
+    ASSERT_EQ(recovered.close(), absl::OkStatus());
+  }
+  Database again = open_database(copied());
+  EXPECT_EQ(*again.get(key), value);
+}
+
 TEST_F(JournalTest, AnOlderCopyOfTheDatabaseBesideANewerLogIsDataLoss) {
   ASSERT_EQ(open_database(options_).close(), absl::OkStatus());
   copy_files();
