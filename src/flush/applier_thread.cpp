@@ -24,9 +24,10 @@ void ApplierThread::hand_over(std::vector<Entry*>& writes, const Demand& demand)
   bool wakes = false;
   {
     const base::MutexLock lock(mutex_);
-    // To start its clock, when a transaction is due, and when something else is wanted than before.
-    wakes = (inbox_.empty() && !writes.empty()) || (inbox_rows_ < rows_due_ && inbox_rows_ + rows >= rows_due_) ||
-            demand != demand_;
+    // To start its clock, when a transaction is due, and when something else is wanted than before. Otherwise it sleeps
+    // until its time comes: a wake-up for each block would cost those who wait for the block as much as the disk does.
+    const std::size_t had = staged_rows_ + inbox_rows_;
+    wakes = (had == 0 && !writes.empty()) || (had < rows_due_ && had + rows >= rows_due_) || demand != demand_;
     demand_ = demand;
     inbox_rows_ += rows;
     inbox_.insert(inbox_.end(), writes.begin(), writes.end());
@@ -55,7 +56,7 @@ void ApplierThread::run() noexcept {
     const bool is_ending = ending_.is_raised();  // before the inbox: nothing comes after it
     const Demand demand = take_inbox();
     if (failure_.failed() || (is_ending && give_up_.is_raised())) {
-      applier_->drop();
+      drop();
       if (is_ending) break;
       parker_.park();
       continue;
@@ -80,12 +81,18 @@ Demand ApplierThread::take_inbox() {
   {
     const base::MutexLock lock(mutex_);
     taken_.swap(inbox_);
-    inbox_rows_ = 0;
+    staged_rows_ = applier_->staged_rows() + std::exchange(inbox_rows_, 0);
     demand = demand_;
   }
   for (Entry* const write : taken_) applier_->stage(write);
   taken_.clear();
   return demand;
+}
+
+void ApplierThread::drop() noexcept {
+  applier_->drop();
+  const base::MutexLock lock(mutex_);
+  staged_rows_ = 0;
 }
 
 void ApplierThread::tell() noexcept {

@@ -62,6 +62,7 @@ class ApplierThread final : public ApplierHost {
  private:
   void run() noexcept;
   [[nodiscard]] Demand take_inbox();
+  void drop() noexcept;
   void tell() noexcept;
 
   io::FileAccess& files_;
@@ -75,6 +76,7 @@ class ApplierThread final : public ApplierHost {
   base::Mutex mutex_;
   std::vector<entry::Entry*> inbox_ DICTSQLITE_GUARDED_BY(mutex_);
   std::size_t inbox_rows_ DICTSQLITE_GUARDED_BY(mutex_) = 0;
+  std::size_t staged_rows_ DICTSQLITE_GUARDED_BY(mutex_) = 0;  // that the applier had when it last looked
   Demand demand_ DICTSQLITE_GUARDED_BY(mutex_);
   std::vector<entry::Entry*> taken_;  // the thread's
 

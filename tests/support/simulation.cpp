@@ -127,6 +127,11 @@ detail::Surroundings Simulation::surroundings(SimulatedDisk& disk, const std::st
   return around;
 }
 
+std::size_t Simulation::turns_of(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(turns_.begin(), turns_.end(), [&](std::uint8_t turn) { return participants_[turn].name == name; }));
+}
+
 void Simulation::sleep(base::Nanoseconds time) noexcept {
   const std::atomic<std::uint32_t> nothing{0};
   wait(nothing, 0, now() + time);

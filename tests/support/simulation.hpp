@@ -42,6 +42,9 @@ class Simulation final : public task::ThreadHost, public base::Clock {
   /// Who ran, in order: equal for equal seeds.
   [[nodiscard]] const std::vector<std::uint8_t>& turns() const noexcept { return turns_; }
 
+  /// How often the threads of that name ran.
+  [[nodiscard]] std::size_t turns_of(std::string_view name) const;
+
   // Clock
   [[nodiscard]] base::Instant now() const noexcept override;
   // ThreadHost

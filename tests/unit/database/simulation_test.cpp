@@ -195,5 +195,25 @@ TEST_P(SimulatedDatabase, WhoComesBackAloneAfterASharedSyncIsAnsweredSoon) {
   }
 }
 
+// Each wake-up costs whoever waits for the log: rows that nobody asks SQLite for wait for their time together.
+TEST(SimulatedApplier, IsNotWokenForEachWriteOfTheLog) {
+  constexpr std::size_t kWrites = 100;
+  const TemporaryDirectory directory;
+  Simulation simulation(1);
+  const detail::Surroundings surroundings = simulation.surroundings();
+  Pump pump(simulation);
+  Options options = small_options(directory.file("test.db"), pump.executor(), Journal::kOn);
+  options.flush_interval = std::chrono::hours(1);
+  Database database = *pump.wait_for(detail::open_in(surroundings, options));
+  const std::size_t before = simulation.turns_of("dictsql-apply");
+  for (std::size_t number = 0; number < kWrites; ++number) {
+    ASSERT_EQ(pump.wait_for(database.set_async("key", "value", {.ack = Ack::kDurable})), absl::OkStatus());
+  }
+  EXPECT_LT(simulation.turns_of("dictsql-apply") - before, kWrites / 10);
+  EXPECT_EQ(pump.wait_for(database.flush_async()), absl::OkStatus());
+  EXPECT_EQ(database.stats().applied_sequence, kWrites);
+  EXPECT_EQ(pump.wait_for(database.close_async()), absl::OkStatus());
+}
+
 }  // namespace
 }  // namespace dictsqlite
