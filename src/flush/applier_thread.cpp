@@ -25,7 +25,7 @@ void ApplierThread::hand_over(std::vector<Entry*>& writes, const Demand& demand)
   {
     const base::MutexLock lock(mutex_);
     // To start its clock, when a transaction is due, and when something else is wanted than before. Otherwise it sleeps
-    // until its time comes: a wake-up for each block would cost those who wait for the block as much as the disk does.
+    // until its time comes: who waits for the next block would pay for a wake-up at each.
     const std::size_t had = staged_rows_ + inbox_rows_;
     wakes = (had == 0 && !writes.empty()) || (had < rows_due_ && had + rows >= rows_due_) || demand != demand_;
     demand_ = demand;

@@ -3,12 +3,15 @@
 // files are then changed.
 #include "journal/found_log.hpp"
 
+#include "support/passing_files.hpp"
 #include "unit/journal/log_writer_fixture.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cerrno>
+#include <string>
+#include <vector>
 
 namespace dictsqlite::journal {
 namespace {
@@ -62,6 +65,30 @@ TEST_F(FoundLogTest, TheExpectedLifesSegmentsInOrder) {
   found->remove_all();
   EXPECT_EQ(files(), 0u);
   EXPECT_EQ(disk_.open_files(), 0u);
+}
+
+TEST_F(FoundLogTest, AnyIsAFileWithANumberAndWithBytes) {
+  ASSERT_EQ(disk_.create_private(std::string(kPrefix) + "1"), absl::OkStatus());
+  make_file(std::string(kPrefix) + "one", std::as_bytes(std::span("text")));
+  EXPECT_EQ(*FoundLog::any(disk_, kPrefix), "");
+  make_file(std::string(kPrefix) + "2", std::as_bytes(std::span("text")));
+  EXPECT_EQ(*FoundLog::any(disk_, kPrefix), std::string(kPrefix) + "2");
+}
+
+TEST_F(FoundLogTest, AnyThatCannotBeLookedForIsTheError) {
+  class Unseen final : public testing_support::PassingFiles {
+   public:
+    absl::Status list_says;
+    absl::StatusOr<std::vector<std::string>> list(const std::string& prefix) override {
+      if (!list_says.ok()) return list_says;
+      return std::vector<std::string>{prefix + "1"};
+    }
+    absl::StatusOr<io::FileFacts> facts(const std::string&) override { return absl::PermissionDeniedError("facts"); }
+  };
+  Unseen files;
+  EXPECT_EQ(FoundLog::any(files, kPrefix).status(), absl::PermissionDeniedError("facts"));
+  files.list_says = absl::InternalError("list");
+  EXPECT_EQ(FoundLog::any(files, kPrefix).status(), absl::InternalError("list"));
 }
 
 TEST_F(FoundLogTest, AMissingLogIsDataLoss) {
