@@ -196,9 +196,11 @@ class Soak : public testing::TestWithParam<Journal> {
   std::string key() { return "key:" + std::to_string(random_.below(kKeys)); }
   std::string value() { return std::string(random_.below(kValueBytesMax), static_cast<char>('a' + random_.below(26))); }
   /// What keeps the log from starting over may let it grow to four times its size; then the transactions under way go
-  /// on behind that, of no more pages than the file has.
+  /// on behind that, of no more pages than the file has. A load that a busy machine holds up in its snapshot keeps the
+  /// log for one more of them at a time: the bound is not of that many, but far from growing.
   std::size_t wal_max(std::size_t times) const {
-    return times * options_.wal_bytes + 2 * std::filesystem::file_size(options_.path);
+    constexpr std::size_t kTransactions = 5;
+    return times * options_.wal_bytes + kTransactions * std::filesystem::file_size(options_.path);
   }
   /// Two for each scan, of which SQLite keeps some until the last connection goes; the pipes to the other process; and
   /// a file of the log may come or go between the looks at files and descriptors.
@@ -223,7 +225,8 @@ INSTANTIATE_TEST_SUITE_P(All, Soak, testing::Values(Journal::kOff, Journal::kOn)
 TEST_P(Soak, StalledReadersCostNoMemory) {
   const std::size_t cycles = std::max<std::size_t>(scaled(5), 2);
   cycle();  // the first one takes what the others use again
-  const std::size_t usual = allocated_bytes();
+  // SQLite fills the cache of the connection that loads as it goes, and has not done so by then.
+  const std::size_t usual = allocated_bytes() + options_.reader_cache_bytes;
   for (std::size_t count = 1; count < cycles && !HasFailure(); ++count) {
     seen_.clear();
     cycle();
