@@ -131,6 +131,10 @@ class Life {
 
   void close() { check("close", db_.close()); }
 
+  /// Nothing has failed, and nothing need have: SQLite's log is copied when the database is idle, or when a log of ours
+  /// is full, and both are then written over, which a disk that broke for want of space takes.
+  [[nodiscard]] bool is_unharmed() const { return !stopped_; }
+
   // The database has failed and nobody writes: from here on everybody is told so.
   void check_failed() {
     if (!stopped_) give_up("writing", absl::UnknownError("it came to its end, and the disk has not failed"));
@@ -256,6 +260,7 @@ int run_child(const ChildPlan& plan) {
       report(EventKind::kClosed);
       break;
     case End::kFails:
+      if (is_open && life.is_unharmed()) return kStatusUnharmed;
       if (is_open) life.check_failed();
       report(EventKind::kFailed);
       break;

@@ -15,8 +15,10 @@ inline constexpr const char* kChildArgument = "--child";
 enum class End : std::uint8_t {
   kKilled,  // from outside
   kCloses,  // by itself, after its writes
-  kFails,   // by itself, when its disk has failed; until then there is no error, and afterwards no success
+  kFails,   // by itself, when its disk has failed; until then there is no error, and afterwards no success. Or, with
+            // kStatusUnharmed, when all is written and nothing has failed
 };
+inline constexpr int kStatusUnharmed = 4;
 
 /// Which way the log takes, if there is one.
 enum class LogPath : std::uint8_t { kBest, kCached };
