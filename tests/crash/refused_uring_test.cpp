@@ -7,6 +7,7 @@
 #include "support/forked.hpp"
 #include "support/open_database.hpp"
 #include "support/random.hpp"
+#include "support/refused_call.hpp"
 #include "support/scale.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -14,16 +15,12 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <tuple>
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,22 +29,7 @@ namespace {
 
 using testing_support::in_fork;
 
-// From here on, for this process and its children. A sentence if it could not be done.
-std::string refuse_io_uring(int error) {
-  const std::uint32_t refusal = SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
-  std::array filter{
-      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-      sock_filter BPF_STMT(BPF_RET | BPF_K, refusal),
-      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "prctl(PR_SET_NO_NEW_PRIVS) failed";
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return "prctl(PR_SET_SECCOMP) failed";
-  errno = 0;
-  if (::syscall(__NR_io_uring_setup, 1, nullptr) != -1 || errno != error) return "the filter does not work";
-  return "";
-}
+std::string refuse_io_uring(int error) { return testing_support::refuse_call(__NR_io_uring_setup, error); }
 
 constexpr int kKeys = 200;
 
