@@ -104,6 +104,105 @@ TEST(Litmus, AnExchangeIsNoBarrier) {
   EXPECT_EQ((outcomes_of<ExchangeBuffering<kAcqRel, kAcquire>>()).count("00"), 1u);
 }
 
+// The same with fences between store and load: a light one and a heavy one, or two of a kind.
+enum class Between { kNothing, kLight, kHeavy };
+void pass(Between fence) {
+  if (fence == Between::kLight) CheckedAtomics::light_fence();
+  if (fence == Between::kHeavy) CheckedAtomics::heavy_fence();
+}
+template <Between kFirst, Between kSecond>
+struct FencedBuffering : Litmus {
+  static constexpr std::size_t kThreads = 2;
+  void thread(std::size_t index) {
+    Atomic& mine = index == 1 ? x : y;
+    Atomic& other = index == 1 ? y : x;
+    mine.store(1, kRelaxed);
+    pass(index == 1 ? kFirst : kSecond);
+    results_[index - 1] = other.load(kRelaxed);
+  }
+  Atomic x{0};
+  Atomic y{0};
+};
+
+TEST(Litmus, ALightFencePairsWithAHeavyOneOnly) {
+  const Outcomes all{"00", "01", "10", "11"};
+  const Outcomes ordered{"01", "10", "11"};
+  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kHeavy>>()), ordered);
+  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kHeavy, Between::kHeavy>>()), ordered);
+  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kLight>>()), all);
+  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kNothing, Between::kHeavy>>()), all);
+  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kNothing>>()), all);
+}
+
+// x = 1; fence, read y | y = 1, z = 1 | read z; fence, read x, read y: a fence hands on what its thread has seen.
+template <Order kLoad>
+struct HandedOnByAFence : Litmus {
+  static constexpr std::size_t kThreads = 3;
+  void thread(std::size_t index) {
+    if (index == 1) {
+      x.store(1, kRelaxed);
+      CheckedAtomics::light_fence();
+      results_[0] = y.load(kRelaxed);
+    } else if (index == 2) {
+      y.store(1, kRelaxed);
+      z.store(1, kRelease);
+    } else {
+      results_[1] = z.load(kLoad);
+      CheckedAtomics::heavy_fence();
+      results_[2] = x.load(kRelaxed);
+    }
+  }
+  Atomic x{0};
+  Atomic y{0};
+  Atomic z{0};
+};
+
+TEST(Litmus, AFenceHandsOnWhatItsThreadKnows) {
+  EXPECT_EQ((outcomes_of<HandedOnByAFence<kAcquire>>()).count("010"), 0u) << "y not seen, z seen, x not seen";
+  EXPECT_EQ((outcomes_of<HandedOnByAFence<kRelaxed>>()).count("010"), 1u);
+}
+
+// x = 1; light, read y | y = 1; heavy, read z | z = 1; light, read x
+struct FencesInARow : Litmus {
+  static constexpr std::size_t kThreads = 3;
+  void thread(std::size_t index) {
+    Atomic* const mine[] = {&x, &y, &z};
+    Atomic* const next[] = {&y, &z, &x};
+    mine[index - 1]->store(1, kRelaxed);
+    pass(index == 2 ? Between::kHeavy : Between::kLight);
+    results_[index - 1] = next[index - 1]->load(kRelaxed);
+  }
+  Atomic x{0};
+  Atomic y{0};
+  Atomic z{0};
+};
+
+TEST(Litmus, TwoLightFencesArePairedByNoHeavyOneBetweenThem) {
+  EXPECT_EQ(outcomes_of<FencesInARow>().count("000"), 1u);
+}
+
+// data = 1; flag = 1; fence | fence; read flag, read data
+struct FencedPlainMessage {
+  static constexpr std::size_t kThreads = 2;
+  void thread(std::size_t index) {
+    if (index == 1) {
+      data.write(1);
+      flag.store(1, kRelaxed);
+      CheckedAtomics::light_fence();
+    } else {
+      CheckedAtomics::heavy_fence();
+      if (flag.load(kRelaxed) == 1) (void)data.read();
+    }
+  }
+  void check() {}
+  Plain<int> data{0, "data"};
+  Atomic flag{0};
+};
+
+TEST(Litmus, FencesOrderAtomicsOnly) {
+  EXPECT_EQ(violation_of<FencedPlainMessage>(), "data race on data: read of thread 2, write of thread 1");
+}
+
 // data = 1; flag = 1 | read flag, read data
 template <Order kStore, Order kLoad>
 struct MessagePassing : Litmus {

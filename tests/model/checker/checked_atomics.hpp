@@ -129,6 +129,26 @@ class CheckedAtomic {
 struct CheckedAtomics {
   template <class T>
   using Atomic = CheckedAtomic<T>;
+
+  static constexpr std::uint32_t kThreadSlots = kThreadsMax;
+  [[nodiscard]] static std::uint32_t thread_slot() noexcept {
+    Execution* const execution = Execution::current();
+    return execution != nullptr ? static_cast<std::uint32_t>(execution->thread()) : 0;
+  }
+  [[nodiscard]] static std::uint32_t thread_slots_seen() noexcept { return kThreadSlots; }
+  /// All on one: there they meet.
+  [[nodiscard]] static std::size_t stripe(std::size_t) noexcept { return 0; }
+
+  static void prepare_fences() noexcept {}
+  static void light_fence(const std::source_location& place = std::source_location::current()) noexcept {
+    if (Execution* const execution = Execution::current()) execution->fence(Fence::kLight, place);
+  }
+  static void heavy_fence(const std::source_location& place = std::source_location::current()) noexcept {
+    if (Execution* const execution = Execution::current()) execution->fence(Fence::kHeavy, place);
+  }
+  static void wait_a_moment() noexcept {
+    if (Execution* const execution = Execution::current()) execution->yield();
+  }
 };
 
 }  // namespace dictsqlite::checker

@@ -16,6 +16,7 @@ bool Execution::run(const Scenario& scenario, void* world, Decisions& decisions,
   decisions_ = &decisions;
   contended_ = &contended;
   locations_.clear();
+  before_fences_ = {};
   for (Thread& thread : threads_) {
     thread.clock = Clock();
     thread.state = State::kReady;
@@ -291,6 +292,26 @@ bool Execution::compare_exchange(const Access& access, std::uint64_t& expected, 
   expected = history.read(index, running_, self.clock, Order(orders.failure));
   if (tracing_) trace(access, {orders.failure, orders.failure}, back, expected, nullptr);
   return false;
+}
+
+void Execution::fence(Fence kind, const std::source_location& place) {
+  if (!threads_run_) return;
+  const Orders orders{std::memory_order_seq_cst, std::memory_order_seq_cst};
+  if (sites_ != nullptr) learn_site({nullptr, 0, Operation::kFence, orders, false, place});
+  ++step_;
+  be_fair();
+  maybe_preempt();
+  Clock& clock = threads_[running_].clock;
+  clock.tick(running_);
+  for (const Weakening& weakening : weakenings_) {
+    if (is_at(place, weakening.place)) return;  // it is not there
+  }
+  const auto self = static_cast<std::size_t>(kind);
+  const std::size_t other = 1 - self;
+  clock.see(before_fences_[other]);
+  if (kind == Fence::kHeavy) clock.see(before_fences_[self]);
+  before_fences_[self].join_known(clock);
+  note(kind == Fence::kHeavy ? "heavy fence" : "light fence");
 }
 
 void Execution::begin_life(const void* address, std::uint64_t value) {

@@ -39,6 +39,8 @@ struct Access {
   const std::source_location& place;
 };
 
+enum class Fence : std::uint8_t { kLight, kHeavy };
+
 class Execution {
  public:
   Execution() = default;
@@ -79,6 +81,8 @@ class Execution {
   [[nodiscard]] bool compare_exchange(const Access& access, std::uint64_t& expected, std::uint64_t desired);
   /// Of the location that was just accessed.
   [[nodiscard]] std::uint64_t newest() const noexcept { return location_->history.value(location_->history.newest()); }
+  /// A fence: it pairs with those of the other kind.
+  void fence(Fence kind, const std::source_location& place);
   /// A new atomic begins its life at an address where there may have been another one. Those of the world are told
   /// apart by the order in which they are constructed: the heap may put them elsewhere each time.
   void begin_life(const void* address, std::uint64_t value);
@@ -145,7 +149,8 @@ class Execution {
   const Contended* contended_ = nullptr;
 
   Locations locations_;
-  Location* location_ = nullptr;  // of the step under way
+  Location* location_ = nullptr;        // of the step under way
+  std::array<Clock, 2> before_fences_;  // what was known to a thread that passed one, by the kind of fence
   std::array<Thread, kThreadsMax> threads_;
   std::array<Fiber, kThreadsMax> fibers_;
   std::size_t running_ = kMainThread;

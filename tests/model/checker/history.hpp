@@ -9,6 +9,8 @@
 //   comes
 //               later than all of those
 //   read-modify-write   stands right behind the store that it read; a store never comes between the two
+//   fences      of a light and a heavy fence the second one's thread sees what was known to the first one's, and reads
+//               nothing older
 //   release, acquire    whoever acquires a store learns its writer's clock if that released it, and the clocks of the
 //               head of the release sequence, which read-modify-writes continue
 //
@@ -111,11 +113,11 @@ class History {
     if (sequential_floor_ >= place) ++sequential_floor_;
     if (order.sequential && place > sequential_floor_) sequential_floor_ = place;
   }
-  // The newest store that something which happens before has read or written.
+  // The newest store that something which happens before, or is seen through fences, has read or written.
   [[nodiscard]] std::size_t known(const Clock& clock) const noexcept {
     for (std::size_t index = newest(); index > 0; --index) {
       for (std::size_t thread = 0; thread < kThreadsMax; ++thread) {
-        if (clock.knows(thread, stores_[index].seen[thread])) return index;
+        if (clock.sees(thread, stores_[index].seen[thread])) return index;
       }
     }
     return 0;

@@ -12,6 +12,8 @@ std::string_view name_of(Operation operation) noexcept {
       return "modify";
     case Operation::kCompareExchange:
       return "compare";
+    case Operation::kFence:
+      return "fence";
   }
   return "?";
 }

@@ -13,7 +13,7 @@
 
 namespace dictsqlite::checker {
 
-enum class Operation : std::uint8_t { kLoad, kStore, kModify, kCompareExchange };
+enum class Operation : std::uint8_t { kLoad, kStore, kModify, kCompareExchange, kFence };
 
 [[nodiscard]] std::string_view name_of(Operation operation) noexcept;
 [[nodiscard]] std::string_view name_of(std::memory_order order) noexcept;

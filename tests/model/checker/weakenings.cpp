@@ -13,6 +13,7 @@ std::vector<std::memory_order> orders_below(Operation operation, std::memory_ord
   switch (order) {
     case seq_cst:
       if (reads_and_writes) return {acq_rel};
+      if (operation == Operation::kFence) return {relaxed};  // none
       return {operation == Operation::kLoad ? acquire : release};
     case acq_rel:
       return {acquire, release};
