@@ -19,6 +19,7 @@
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>
+#include <dictsqlite/detail/few_bytes.hpp>
 #include <dictsqlite/executor.hpp>
 #include <dictsqlite/export.hpp>
 #include <dictsqlite/options.hpp>
@@ -30,7 +31,6 @@
 #include <concepts>
 #include <coroutine>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -173,13 +173,13 @@ class KeyCopy {
       out_of_memory_ = true;
       return;
     }
-    if (size_ != 0) std::memcpy(to, key.data(), size_);
+    copy_bytes(to, key.data(), size_);
   }
   KeyCopy(KeyCopy&& other) noexcept
       : size_(std::exchange(other.size_, 0)),
         heap_(std::exchange(other.heap_, nullptr)),
         out_of_memory_(other.out_of_memory_) {
-    if (heap_ == nullptr) std::memcpy(inline_, other.inline_, size_);
+    if (heap_ == nullptr) copy_few(inline_, other.inline_, size_);
   }
   KeyCopy& operator=(KeyCopy&&) = delete;
   ~KeyCopy() { std::free(heap_); }

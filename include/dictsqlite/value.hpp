@@ -2,11 +2,11 @@
 /// Value: the immutable bytes a read hands out.
 #pragma once
 
+#include <dictsqlite/detail/few_bytes.hpp>
 #include <dictsqlite/export.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +22,6 @@ struct SharedRef {
   const char* data;
   SharedBytes* bytes;
   void* engine;
-  std::uint32_t stripe;  // where the engine counts this handle
 };
 DICTSQLITE_EXPORT void retain(const SharedRef& shared) noexcept;
 DICTSQLITE_EXPORT void release(const SharedRef& shared) noexcept;
@@ -38,6 +37,7 @@ class Value {
  public:
   /// Longest value that is copied into the handle.
   static constexpr std::size_t kInlineBytes = 104;
+  static_assert(kInlineBytes <= detail::kFewBytes);
 
   Value() noexcept : size_(0) {}  // not defaulted: `const Value none;` is one, too
   Value(const Value& other) noexcept { copy_from(other); }
@@ -76,7 +76,7 @@ class Value {
   void copy_from(const Value& other) noexcept {
     size_ = other.size_;
     if (is_inline()) {
-      std::memcpy(storage_.bytes, other.storage_.bytes, size_);
+      detail::copy_few(storage_.bytes, other.storage_.bytes, size_);
     } else {
       storage_.shared = other.storage_.shared;
       detail::retain(storage_.shared);
@@ -85,7 +85,7 @@ class Value {
   void take_from(Value& other) noexcept {
     size_ = std::exchange(other.size_, 0);
     if (is_inline()) {
-      std::memcpy(storage_.bytes, other.storage_.bytes, size_);
+      detail::copy_few(storage_.bytes, other.storage_.bytes, size_);
     } else {
       storage_.shared = other.storage_.shared;
     }

@@ -8,7 +8,7 @@
 //
 // Thread-safety: every member from any thread, under a Reclaimer guard.
 // Ownership:     borrows bucket, pool and reclaimer. Progress: lock-free.
-// Orderings:     part of the table's protocol: (T1) to (T5) in cache/table.hpp, (G2) and (G3) in cache/reclaimer.hpp.
+// Orderings:     part of the table's protocol: (T1) to (T5) in cache/table.hpp.
 #pragma once
 
 #include "base/atomics.hpp"
@@ -32,6 +32,9 @@ class BasicOverflowChain {
   BasicOverflowChain(Control& control, EntryPool& pool, Reclaimer& reclaimer) noexcept
       : control_(control), pool_(pool), reclaimer_(reclaimer) {}
 
+  [[nodiscard]] static bool is_empty(std::uint64_t control) noexcept {
+    return static_cast<std::uint32_t>(control) == 0;
+  }
   /// The first entry of a chain whose control word had this value, or nullptr.
   [[nodiscard]] Entry* first(std::uint64_t control) const noexcept { return at(static_cast<std::uint32_t>(control)); }
   /// The entry behind one whose link had this value, or nullptr.
@@ -45,16 +48,15 @@ class BasicOverflowChain {
   template <class Visit>
   void for_each(std::uint64_t control, Visit&& visit) const noexcept {
     for (Entry* entry = first(control); entry != nullptr;) {
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_acquire);  // (T1) (T2)
       if (!is_removed(next)) visit(entry);
       entry = at(next);
     }
   }
 
-  /// Puts an entry at the head and raises the version, in one step. Publishes it (T1) (T3), and covers the old way to
-  /// those behind it (G3): who still went that way would find one that is taken out from behind this one later.
+  /// Puts an entry at the head and raises the version, in one step. Publishes it (T1) (T3) (T5).
   void push(Entry* entry) noexcept {
-    std::uint64_t control = control_.load(std::memory_order_relaxed);  // (T5)
+    std::uint64_t control = control_.load(std::memory_order_relaxed);  // (T4)
     std::uint64_t raised = 0;
     do {
       entry->chain_next.store(static_cast<std::uint32_t>(control), std::memory_order_relaxed);  // published below
@@ -64,7 +66,7 @@ class BasicOverflowChain {
 
   [[nodiscard]] bool holds(const Entry* entry) const noexcept {
     bool found = false;
-    for_each(control_.load(std::memory_order_seq_cst),  // (G2): who gives up a load has not searched before
+    for_each(control_.load(std::memory_order_acquire),  // (T1): who gives up a load has not searched before
              [&](const Entry* chained) { found = found || chained == entry; });
     return found;
   }
@@ -87,10 +89,11 @@ class BasicOverflowChain {
   // One pass. False: another thread changed the chain here, begin again.
   [[nodiscard]] bool try_unlink_removed() noexcept {
     Entry* previous = nullptr;
-    std::uint64_t control = control_.load(std::memory_order_acquire);  // (T1) (T4)
+    std::uint64_t control = control_.load(std::memory_order_acquire);  // (T1)
     for (Entry* entry = first(control); entry != nullptr;) {
-      // What hangs behind an entry came before it: (T1) of the control word. And (T5).
-      const std::uint32_t next = entry->chain_next.load(std::memory_order_relaxed);
+      // What hangs behind an entry came before it: (T1) of the control word. Whoever unlinks it hands on what its mark
+      // tells of.
+      const std::uint32_t next = entry->chain_next.load(std::memory_order_acquire);  // (T2)
       if (!is_removed(next)) {
         previous = entry;
       } else if (!unlink(previous, control, entry, next & ~kRemoved)) {
@@ -103,12 +106,14 @@ class BasicOverflowChain {
   [[nodiscard]] bool unlink(Entry* previous, std::uint64_t& control, Entry* entry, std::uint32_t next) noexcept {
     if (previous == nullptr) {
       const std::uint64_t new_control = control >> 32 << 32 | next;
-      if (!control_.compare_exchange_strong(control, new_control, std::memory_order_seq_cst)) return false;  // (G3)
+      if (!control_.compare_exchange_strong(control, new_control, std::memory_order_release, std::memory_order_relaxed))
+        return false;  // (T2)
       control = new_control;
     } else {
       std::uint32_t expected = pool_.offset_of(entry);
-      if (!previous->chain_next.compare_exchange_strong(expected, next, std::memory_order_seq_cst))
-        return false;  // (G3)
+      if (!previous->chain_next.compare_exchange_strong(expected, next, std::memory_order_release,
+                                                        std::memory_order_relaxed))
+        return false;  // (T2)
     }
     reclaimer_.retire(entry);
     return true;

@@ -1,31 +1,31 @@
 // Reclaimer: frees what left the table once no reader can still be looking at it. Quiescence by counters: what was
 // retired is taken together, and is free when each reader that was inside then has left (P. McKenney, J. Slingwine,
-// "Read-copy update", 1998, with slots claimed per guard, so that threads need no registration).
+// "Read-copy update", 1998; without a fence on the readers' side: M. Desnoyers et al., "User-level implementations of
+// read-copy update", 2012).
 //
 // Thread-safety: every member from any thread; of collect() and collect_some() one runs at a time (a second caller
 //                returns at once).
 // Ownership:     holds the cache's reference of every retired entry. The destructor frees them all; no guard may
 //                be alive then.
-// Progress:      enter() is lock-free while at most kReaders guards are held at a time; retire() is lock-free;
-//                collect() frees nothing new while a guard is held that was held when it took what waits. The
-//                backlog's bytes are counted, and admission of writes stops while they exceed a bound: a stalled
-//                reader, or collector, suspends writers, it does not grow memory. Writers free their share by
-//                collect_some(), so that a flusher that is deep in a transaction suspends nobody.
+// Progress:      enter() is wait-free for a thread with a number of its own, and takes no locked instruction; for the
+//                others lock-free while at most kShared of them hold guards at a time. retire() is lock-free; collect()
+//                frees nothing new while a guard is held that was held when it took what waits. The backlog's bytes are
+//                counted, and admission of writes stops while they exceed a bound: a stalled reader, or collector,
+//                suspends writers, it does not grow memory. Writers free their share by collect_some(), so that a
+//                flusher that is deep in a transaction suspends nobody.
 //
 // Why an entry is never freed under a reader:
-//   (G1) reader: its slot becomes odd        before  (G2) reader: loads from the table
-//   (G3) writer: removal from the table      before  (G4) collector: look at every slot, when it has taken the entry
-// All four are seq_cst. Either the collector's (G4) finds the slot of a reader whose (G2) came before (G3) as that
-// reader left it, odd while it is inside, and then waits for another value; or (G1) comes after (G4), hence (G2) after
-// (G3), and the reader cannot have found the entry. With release/acquire instead, both may miss each other, and the
-// reader touches freed memory. A slot counts on and never has the same value twice: who has left is not mistaken for
-// who came after.
+//   reader:     its slot becomes odd;                        (G1) light fence; loads from the table
+//   collector:  takes what was removed and then retired (G6); (G2) heavy fence; looks at every slot
+// One of the two fences comes first. If the reader's does, the collector finds the slot as that reader left it, odd
+// while it is inside, and then waits for another value. If the collector's does, the reader's loads see the removals,
+// and it cannot have found the entry. A slot counts on and never has the same value twice: who has left is not mistaken
+// for who came after.
 #pragma once
 
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
-#include "base/thread_stripe.hpp"
 #include "entry/entry_pool.hpp"
 
 #include <array>
@@ -43,10 +43,11 @@ class BasicReclaimer {
   using Entry = entry::BasicEntry<Atomics>;
   using EntryPool = entry::BasicEntryPool<Atomics>;
 
-  /// Guards held at one time before enter() has to wait for one to be released.
-  static constexpr std::size_t kReaders = 128;
+  /// Guards held at one time by threads without a number, and within another guard, before enter() has to wait for one
+  /// to be released.
+  static constexpr std::uint32_t kShared = 32;
 
-  explicit BasicReclaimer(EntryPool& pool) noexcept : pool_(pool) {}
+  explicit BasicReclaimer(EntryPool& pool) noexcept : pool_(pool) { Atomics::prepare_fences(); }
   ~BasicReclaimer() {
     // No other thread is left.
     free_old(kEverything);
@@ -63,7 +64,7 @@ class BasicReclaimer {
   class [[nodiscard]] Guard {
    public:
     Guard(Atomic<std::uint64_t>& slot, std::uint64_t inside) noexcept : slot_(slot), inside_(inside) {}
-    ~Guard() { slot_.store(inside_ + 1, std::memory_order_release); }  // (G5) our loads end before; pairs with (G4)
+    ~Guard() { slot_.store(inside_ + 1, std::memory_order_release); }  // (G5): our loads end before
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
@@ -73,18 +74,30 @@ class BasicReclaimer {
   };
 
   Guard enter() noexcept {
-    for (std::uint32_t index = base::thread_stripe();; ++index) {
-      Atomic<std::uint64_t>& slot = slots_[index % kReaders].count;
+    const std::uint32_t own = Atomics::thread_slot();
+    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return enter_shared();
+    Atomic<std::uint64_t>& slot = slots_[own].count;
+    const std::uint64_t count = slot.load(std::memory_order_relaxed);  // ours alone
+    if (DICTSQLITE_UNLIKELY(is_inside(count))) return enter_shared();  // a guard within a guard
+    slot.store(count + 1, std::memory_order_release);                  // (G5): what finds it finds us gone before
+    Atomics::light_fence();                                            // (G1)
+    return Guard(slot, count + 1);
+  }
+  /// The same for who has no slot free.
+  Guard enter_shared() noexcept {
+    for (std::uint32_t index = 0;; index = (index + 1) % kShared) {
+      Atomic<std::uint64_t>& slot = slots_[Atomics::kThreadSlots + index].count;
       std::uint64_t count = slot.load(std::memory_order_relaxed);  // validated by the CAS
       if (!is_inside(count) &&
-          slot.compare_exchange_strong(count, count + 1, std::memory_order_seq_cst, std::memory_order_relaxed))
-        return Guard(slot, count + 1);  // (G1)
-      base::spin_pause();
+          slot.compare_exchange_strong(count, count + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+        Atomics::light_fence();  // (G1)
+        return Guard(slot, count + 1);
+      }
+      if (index + 1 == kShared) Atomics::wait_a_moment();
     }
   }
 
-  /// Takes over the table's reference of an entry that the caller has just removed from it, by a seq_cst
-  /// operation (G3).
+  /// Takes over the table's reference of an entry that the caller has just removed from it.
   void retire(Entry* entry) noexcept {
     backlog_bytes_.fetch_add(EntryPool::footprint(*entry), std::memory_order_relaxed);  // a gauge
     std::uint32_t first = retired_.load(std::memory_order_relaxed);                     // validated by the CAS
@@ -116,7 +129,7 @@ class BasicReclaimer {
 
  private:
   struct alignas(base::kCacheLine) Slot {
-    Atomic<std::uint64_t> count{0};  // odd while a guard is held; counts on with each step. (G1) (G4) (G5)
+    Atomic<std::uint64_t> count{0};  // odd while a guard is held; counts on with each step. (G1) (G5)
   };
   // A reader that was inside when the collector looked.
   struct Reader {
@@ -124,6 +137,7 @@ class BasicReclaimer {
     Atomic<std::uint64_t> count;
   };
 
+  static constexpr std::uint32_t kSlots = Atomics::kThreadSlots + kShared;
   static constexpr std::size_t kEverything = ~std::size_t{0};
 
   [[nodiscard]] static constexpr bool is_inside(std::uint64_t count) noexcept { return count % 2 != 0; }
@@ -142,15 +156,19 @@ class BasicReclaimer {
     return is_old;
   }
   void note_readers() noexcept {
-    std::uint32_t readers = 0;
-    for (std::uint32_t slot = 0; slot < kReaders; ++slot) {
-      const std::uint64_t count = slots_[slot].count.load(std::memory_order_seq_cst);  // (G4)
-      if (!is_inside(count)) continue;
-      Reader& reader = readers_[readers++];
-      reader.slot.store(slot, std::memory_order_relaxed);    // handed on by (G7)
-      reader.count.store(count, std::memory_order_relaxed);  // the same
-    }
-    readers_noted_.store(readers, std::memory_order_relaxed);  // the same
+    Atomics::heavy_fence();                              // (G2)
+    readers_noted_.store(0, std::memory_order_relaxed);  // handed on by (G7)
+    const std::uint32_t seen = Atomics::thread_slots_seen();
+    for (std::uint32_t slot = 0; slot < seen; ++slot) note_reader(slot);
+    for (std::uint32_t slot = Atomics::kThreadSlots; slot < kSlots; ++slot) note_reader(slot);
+  }
+  void note_reader(std::uint32_t slot) noexcept {
+    const std::uint64_t count = slots_[slot].count.load(std::memory_order_acquire);  // (G5)
+    if (!is_inside(count)) return;
+    const std::uint32_t readers = readers_noted_.load(std::memory_order_relaxed);  // handed on by (G7)
+    readers_[readers].slot.store(slot, std::memory_order_relaxed);                 // the same
+    readers_[readers].count.store(count, std::memory_order_relaxed);               // the same
+    readers_noted_.store(readers + 1, std::memory_order_relaxed);                  // the same
   }
   [[nodiscard]] bool readers_have_left() noexcept {
     std::uint32_t readers = readers_noted_.load(std::memory_order_relaxed);  // handed on by (G7)
@@ -187,8 +205,8 @@ class BasicReclaimer {
   Atomic<std::uint32_t> waiting_{0};        // taken, and perhaps seen by one of `readers_`
   Atomic<std::uint32_t> readers_noted_{0};  // how many of those may still be inside: the first ones
   Atomic<std::uint32_t> old_{0};            // of what nobody sees the next to be freed
-  std::array<Reader, kReaders> readers_{};
-  std::array<Slot, kReaders> slots_;
+  std::array<Reader, kSlots> readers_{};
+  std::array<Slot, kSlots> slots_;  // of the threads with a number, and behind them the shared ones
 };
 
 using Reclaimer = BasicReclaimer<>;

@@ -1,11 +1,7 @@
 // Table: the lock-free hash table of entries. What the library knows of each key, newest first.
 //
-// A bucket is one cache line: seven slots and a control word. A slot is empty or holds a tag of the hash and the
-// offset of an entry. Entries that find no slot hang in an overflow chain, linked through the entries themselves:
-// whoever has an entry has a place for it, so install() cannot fail [design: the place is reserved with the entry].
-//
-//     bucket  | slot 0 | slot 1 | ... | slot 6 | control: version, chain head |--> entry --> entry
-//     slot    | tag 16 | 0 | entry offset 31 |        (one 64-bit word; 0: empty)
+// A bucket has seven slots and a control word, see cache/bucket.hpp. Entries that find no slot hang in an overflow
+// chain, linked through the entries themselves: whoever has an entry has a place for it, so install() cannot fail.
 //
 // Thread-safety: every member from any thread, under a Reclaimer guard that the caller holds. place_pending() in
 //                addition under the caller's lock for the key, see Flights.
@@ -27,25 +23,29 @@
 //   fill      is a compare-and-swap from the very pending entry the load was started for [I4].
 //   evict     removes entries with sequence <= applied, by compare-and-swap on the slot [I2].
 //
-// Why no order is stronger than it is. Looks that may be the first under a guard, and whatever takes an entry out or
-// covers a way to it, are seq_cst: (G2) and (G3) of the reclaimer. Beyond that:
+// That what is found stays allocated is the fences' doing, (G1) and (G2) of the reclaimer, whatever the orders here.
+// They are for the rest:
 //   (T1) An entry is whole to whoever finds it: what puts it in releases, looks acquire.
 //   (T2) Whoever takes an entry of several out has raised the version before, and releases that with it: a reader that
 //        acquires its absence sees the version raised, and the last look sees what its sibling's absence tells of.
 //   (T3) Of two who place at a time, the one that raises the version later sees what the other has placed: it looks at
 //        the control word next, which hands on what all who raised it released (a release sequence).
-//   (T4) A look in dedupe(), place() or for unlinking comes after search() or holds() has looked at the same word under
-//        the same guard, hence shows nothing older: it needs no (G2) of its own.
-//   (T5) What a compare-and-swap checks may have been read in any order.
+//   (T4) What a compare-and-swap checks may have been read in any order.
+//   (T5) What replaces an entry or raises the version, and the looks of search(), are seq_cst: of two threads that each
+//        write a key and then read the other's, one sees the other's write. Without, the history of each key would be
+//        right, and that of both would not.
 //
 // tests/model/ explores every interleaving of this protocol at small size; model_orderings shows each of its orders to
 // be needed.
 #pragma once
 
+#include <dictsqlite/detail/few_bytes.hpp>
+
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
 #include "base/seeded_bug.hpp"
+#include "cache/bucket.hpp"
 #include "cache/overflow_chain.hpp"
 #include "cache/reclaimer.hpp"
 #include "entry/entry_pool.hpp"
@@ -105,33 +105,32 @@ class BasicTable {
   /// nothing about the key was in the table at one moment during the call.
   [[nodiscard]] Entry* find(const Key& key) noexcept {
     Bucket& bucket = bucket_of(key.hash);
-    const Found found = search<Goal::kRead>(bucket, key, nullptr);
-    if (found.entry != nullptr && found.entry->visited.load(std::memory_order_relaxed) == 0) {
-      found.entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited
+    Entry* entry = find_alone(bucket, key);
+    if (DICTSQLITE_UNLIKELY(entry == nullptr)) {
+      entry = search<Goal::kRead>(bucket, key, nullptr).entry;
+      if (entry == nullptr) return nullptr;
     }
-    return found.entry;
+    if (entry->visited.load(std::memory_order_relaxed) == 0) {
+      entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited
+    }
+    return entry;
   }
 
   /// Hints for many look-ups in a row: first the bucket of each, then, under a guard, its entry.
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_index(hash)]); }
   void prefetch_entry(std::uint64_t hash) const noexcept {
-    for (const Slot& slot : buckets_[bucket_index(hash)].slots) {
-      const std::uint64_t word = slot.load(std::memory_order_relaxed);  // a hint only
-      if (word >> 48 == tag_of(hash) && word != 0) pool_.prefetch(offset_of(word));
-    }
+    buckets_[bucket_index(hash)].for_each_hint([&](std::uint64_t word) {
+      if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch(Bucket::offset(word));
+    });
   }
   /// The same for install(), which changes the bucket, and retires the entry it replaces.
   void prefetch_bucket_for_install(std::uint64_t hash) const noexcept {
     base::prefetch_for_write(&buckets_[bucket_index(hash)]);
   }
   void prefetch_entry_for_install(std::uint64_t hash) const noexcept {
-    for (const Slot& slot : buckets_[bucket_index(hash)].slots) {
-      const std::uint64_t word = slot.load(std::memory_order_relaxed);  // a hint only
-      if (word >> 48 != tag_of(hash) || word == 0) continue;
-      const auto* const entry = reinterpret_cast<const std::byte*>(entry_of(word));
-      base::prefetch_for_write(entry);
-      __builtin_prefetch(entry + base::kCacheLine);  // its key may reach into it
-    }
+    buckets_[bucket_index(hash)].for_each_hint([&](std::uint64_t word) {
+      if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch_for_write(Bucket::offset(word));
+    });
   }
 
   /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
@@ -149,8 +148,9 @@ class BasicTable {
       }
       if (found.entry != nullptr && found.slot != kInChain) {
         std::uint64_t expected = found.word;
-        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst))
-          continue;  // (G3) (T1)
+        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst,
+                                                              std::memory_order_relaxed))
+          continue;  // (T1) (T5)
         reclaimer_.retire(found.entry);
         return;
       }
@@ -199,8 +199,9 @@ class BasicTable {
     const std::uint64_t pending_word = word_of(hash, pending);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = pending_word;
-      if (slot.load(std::memory_order_relaxed) == pending_word &&                                    // (T5)
-          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_seq_cst)) {  // (G3) (T1)
+      if (slot.load(std::memory_order_relaxed) == pending_word &&  // (T4)
+          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_release,
+                                       std::memory_order_relaxed)) {  // (T1)
         reclaimer_.retire(pending);
         return true;
       }
@@ -220,8 +221,8 @@ class BasicTable {
     const std::uint64_t word = word_of(hash, entry);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = word;
-      if (slot.load(std::memory_order_relaxed) == word &&                          // (T5)
-          slot.compare_exchange_strong(expected, 0, std::memory_order_seq_cst)) {  // (G3)
+      if (slot.load(std::memory_order_relaxed) == word &&  // (T4)
+          slot.compare_exchange_strong(expected, 0, std::memory_order_relaxed)) {
         reclaimer_.retire(entry);
         return true;
       }
@@ -238,7 +239,8 @@ class BasicTable {
       // The hand; which bucket comes next matters to nobody else.
       const std::size_t index = hand_.fetch_add(1, std::memory_order_relaxed) & (bucket_count_ - 1);
       __builtin_prefetch(&buckets_[(index + 8) & (bucket_count_ - 1)]);
-      prefetch_entries(buckets_[(index + 4) & (bucket_count_ - 1)]);
+      buckets_[(index + 4) & (bucket_count_ - 1)].for_each_hint(
+          [&](std::uint64_t word) { pool_.prefetch(Bucket::offset(word)); });
       done += evict_bucket(buckets_[index], applied, only_absences, evicted);
     }
     return done;
@@ -263,17 +265,13 @@ class BasicTable {
   [[nodiscard]] std::size_t bucket_count() const noexcept { return bucket_count_; }
 
  private:
-  using Slot = Atomic<std::uint64_t>;
+  using Bucket = BasicBucket<Atomics>;
+  using Slot = typename Bucket::Slot;
+  using Glance = typename Bucket::Glance;
   using Chain = BasicOverflowChain<Atomics>;
-  static constexpr std::size_t kSlots = 7;
+  static constexpr std::size_t kSlots = Bucket::kSlots;
   static constexpr std::size_t kSlotsAimed = 4;  // entries per bucket at the expected size: few chains
   static constexpr std::uint32_t kInChain = kSlots;
-
-  struct alignas(base::kCacheLine) Bucket {
-    std::array<Slot, kSlots> slots;
-    Slot control;  // low half: offset of the chain's first entry; high half: version, raised by every placing
-  };
-  static_assert(sizeof(Bucket) == base::kCacheLine);
 
   struct Found {
     Entry* entry = nullptr;
@@ -281,20 +279,17 @@ class BasicTable {
     std::uint64_t word = 0;
   };
 
-  [[nodiscard]] static constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash & 0xFFFF; }
   [[nodiscard]] std::uint64_t word_of(std::uint64_t hash, const Entry* entry) const noexcept {
-    return tag_of(hash) << 48 | pool_.offset_of(entry);
+    return Bucket::word(Bucket::tag_of(hash), pool_.offset_of(entry));
   }
-  [[nodiscard]] static constexpr entry::BlockOffset offset_of(std::uint64_t word) noexcept {
-    return static_cast<entry::BlockOffset>(word);
-  }
-  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(offset_of(word)); }
+  [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(Bucket::offset(word)); }
   [[nodiscard]] Chain chain_of(Bucket& bucket) const noexcept { return Chain(bucket.control, pool_, reclaimer_); }
   [[nodiscard]] std::size_t bucket_index(std::uint64_t hash) const noexcept { return hash >> 16 & (bucket_count_ - 1); }
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
 
   [[nodiscard]] static bool matches(const Entry& entry, const Key& key) noexcept {
-    return entry.key_bytes == key.bytes.size() && entry.table_id == key.table_id && entry.key() == key.bytes;
+    return entry.key_bytes == key.bytes.size() && entry.table_id == key.table_id &&
+           detail::equal_bytes(entry.key_data(), key.bytes.data(), key.bytes.size());
   }
 
   // Where key and value lie is known from an entry's first line only: the others would be waited for after it.
@@ -304,17 +299,34 @@ class BasicTable {
     }
   }
 
+  // The key's entry if it is where most are: in a slot, with a tag that no other has, in a bucket without a chain. What
+  // search() would find; nullptr says nothing.
+  [[nodiscard, gnu::always_inline]] Entry* find_alone(Bucket& bucket, const Key& key) noexcept {
+    const Glance seen = bucket.glance(Bucket::tag_of(key.hash));
+    if (DICTSQLITE_UNLIKELY(!seen.has_one() || !Chain::is_empty(seen.control))) return nullptr;
+    const std::uint32_t index = seen.first();
+    const std::uint64_t word = seen.words[index];
+    Entry* const entry = entry_of(word);
+    prefetch_rest(entry);
+    const bool is_it = word != 0 && matches(*entry, key) &&
+                       bucket.control.load(std::memory_order_relaxed) == seen.control &&  // (T2)
+                       bucket.slots[index].load(std::memory_order_relaxed) == word;       // (T2)
+    return DICTSQLITE_LIKELY(is_it) ? entry : nullptr;
+  }
+
   // What is done with what was found: a reader wants its value as well.
   enum class Goal : std::uint8_t { kRead, kReplace };
   // The highest entry of the key other than `except`, valid at one moment during the call.
   template <Goal kGoal = Goal::kReplace>
   [[nodiscard]] Found search(Bucket& bucket, const Key& key, const Entry* except) noexcept {
     for (;;) {
-      const std::uint64_t control = bucket.control.load(std::memory_order_seq_cst);  // (G2)
+      Glance seen = bucket.glance(Bucket::tag_of(key.hash));
+      const std::uint64_t control = seen.control;
       Found found;
-      for (std::uint32_t index = 0; index < kSlots; ++index) {
-        const std::uint64_t word = bucket.slots[index].load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
-        if (word >> 48 != tag_of(key.hash) || word == 0) continue;
+      for (; seen.matching != 0; seen.drop_first()) {
+        const std::uint32_t index = seen.first();
+        const std::uint64_t word = seen.words[index];
+        if (word == 0) continue;
         Entry* const entry = entry_of(word);
         if constexpr (kGoal == Goal::kRead) prefetch_rest(entry);
         consider(found, entry, index, word, key, except);
@@ -346,10 +358,10 @@ class BasicTable {
   void collect_real(Bucket& bucket, std::vector<Entry*>& seen) noexcept {
     std::uint64_t control = 0;
     do {
-      control = bucket.control.load(std::memory_order_seq_cst);  // (G2)
+      control = bucket.control.load(std::memory_order_acquire);  // (T1) (T2)
       seen.clear();
       for (Slot& slot : bucket.slots) {
-        const std::uint64_t word = slot.load(std::memory_order_seq_cst);  // (G2) (T1) (T2)
+        const std::uint64_t word = slot.load(std::memory_order_acquire);  // (T1) (T2)
         if (word != 0 && entry_of(word)->is_real()) seen.push_back(entry_of(word));
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) {
@@ -363,7 +375,7 @@ class BasicTable {
     std::uint32_t victim = kInChain;
     std::uint64_t victim_word = 0;
     for (std::uint32_t index = 0; index < kSlots; ++index) {
-      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T4)
+      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
       if (old_word != 0) {
         if (victim == kInChain && is_evictable(*entry_of(old_word), applied) &&
             entry_of(old_word)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
@@ -381,8 +393,9 @@ class BasicTable {
     }
     if (victim != kInChain) {
       std::uint64_t expected = victim_word;
-      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_seq_cst))
-        return false;  // (G3) (T1)
+      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_release,
+                                                        std::memory_order_relaxed))
+        return false;  // (T1)
       raise_version(bucket);
       reclaimer_.retire(entry_of(victim_word));
       return true;
@@ -391,7 +404,7 @@ class BasicTable {
     return true;
   }
   static void raise_version(Bucket& bucket) noexcept {
-    bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_release);  // (T2) (T3)
+    bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);  // (T2) (T3) (T5)
   }
   [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
     return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
@@ -400,7 +413,7 @@ class BasicTable {
   // Removes the lowest of the key's entries until one is left.
   void dedupe(Bucket& bucket, const Key& key) noexcept {
     for (;;) {
-      const std::uint64_t control = bucket.control.load(std::memory_order_acquire);  // (T1) (T3) (T4)
+      const std::uint64_t control = bucket.control.load(std::memory_order_acquire);  // (T1) (T3)
       Found lowest;
       std::uint32_t count = 0;
       const auto look = [&](Entry* entry, std::uint32_t slot, std::uint64_t word) {
@@ -409,8 +422,8 @@ class BasicTable {
         if (lowest.entry == nullptr || order_of(*entry) < order_of(*lowest.entry)) lowest = {entry, slot, word};
       };
       for (std::uint32_t index = 0; index < kSlots; ++index) {
-        const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T2) (T4)
-        if (word >> 48 == tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T2)
+        if (Bucket::tag(word) == Bucket::tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) { look(entry, kInChain, 0); });
       if (bucket.control.load(std::memory_order_relaxed) != control) continue;  // (T2)
@@ -422,8 +435,9 @@ class BasicTable {
         chain_of(bucket).remove(lowest.entry);
       } else {
         std::uint64_t expected = lowest.word;
-        if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_seq_cst))
-          reclaimer_.retire(lowest.entry);  // (G3) (T2)
+        if (bucket.slots[lowest.slot].compare_exchange_strong(expected, 0, std::memory_order_release,
+                                                              std::memory_order_relaxed))
+          reclaimer_.retire(lowest.entry);  // (T2)
       }
     }
   }
@@ -434,17 +448,18 @@ class BasicTable {
       return is_evictable(entry, applied) && !(only_absences && entry.has_value()) && !spare(entry);
     };
     for (Slot& slot : bucket.slots) {
-      std::uint64_t word = slot.load(std::memory_order_seq_cst);  // (G2) (T1)
+      std::uint64_t word = slot.load(std::memory_order_acquire);  // (T1)
       if (word == 0) continue;
       Entry* entry = entry_of(word);
       if (!may_go(*entry)) continue;
-      if (!slot.compare_exchange_strong(word, 0, std::memory_order_seq_cst)) continue;  // (G3)
+      if (!slot.compare_exchange_strong(word, 0, std::memory_order_release, std::memory_order_relaxed))
+        continue;  // (T2): whoever finds it gone finds older ones gone
       done += EntryPool::footprint(*entry);
       ++evicted;
       reclaimer_.retire(entry);
     }
     Chain chain = chain_of(bucket);
-    chain.for_each(bucket.control.load(std::memory_order_seq_cst), [&](Entry* entry) {  // (G2)
+    chain.for_each(bucket.control.load(std::memory_order_acquire), [&](Entry* entry) {  // (T1)
       const std::size_t bytes = EntryPool::footprint(*entry);
       if (!may_go(*entry) || !chain.remove(entry)) return;
       done += bytes;
@@ -458,13 +473,6 @@ class BasicTable {
     entry.visited.store(0, std::memory_order_relaxed);                     // the same
     return true;
   }
-  void prefetch_entries(Bucket& bucket) const noexcept {
-    for (Slot& slot : bucket.slots) {
-      if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
-        pool_.prefetch(offset_of(word));  // a hint only
-    }
-  }
-
   void release_all(Bucket& bucket) noexcept {
     for (Slot& slot : bucket.slots) {
       if (const std::uint64_t word = slot.load(std::memory_order_relaxed))

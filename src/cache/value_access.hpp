@@ -2,11 +2,10 @@
 #pragma once
 
 #include <dictsqlite/detail/completion.hpp>
+#include <dictsqlite/detail/few_bytes.hpp>
 #include <dictsqlite/value.hpp>
 
 #include "entry/entry_pool.hpp"
-
-#include <cstring>
 
 namespace dictsqlite::detail {
 
@@ -17,9 +16,9 @@ class ValueAccess {
     const std::string_view bytes = entry.value();
     value.size_ = bytes.size();
     if (bytes.size() <= Value::kInlineBytes) {
-      std::memcpy(value.storage_.bytes, bytes.data(), bytes.size());
+      copy_few(value.storage_.bytes, bytes.data(), bytes.size());
     } else {
-      value.storage_.shared = {bytes.data(), reinterpret_cast<SharedBytes*>(&entry), engine.get(), engine.stripe()};
+      value.storage_.shared = {bytes.data(), reinterpret_cast<SharedBytes*>(&entry), engine.get()};
       retain(value.storage_.shared);
     }
   }

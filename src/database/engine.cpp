@@ -94,12 +94,6 @@ absl::StatusOr<EngineHandle> Engine::create(const Options& options, const Surrou
   return engine->spread();
 }
 
-EngineHandle Engine::spread() noexcept {
-  const std::uint32_t stripe = HandleCount::spread();
-  handles_.retain(stripe);
-  return {this, stripe};
-}
-
 // --- opening ---
 
 absl::Status Engine::open(Completion* completion) {
@@ -254,21 +248,21 @@ Stats Engine::stats() noexcept {
 
 EngineHandle EngineHandle::share() const noexcept {
   if (engine_ == nullptr) return {};
-  engine_->handles().retain(stripe_);
-  return {engine_, stripe_};
+  engine_->handles().retain();
+  return EngineHandle(engine_);
 }
 
-void EngineHandle::release() noexcept { std::exchange(engine_, nullptr)->drop_handle(stripe_); }
+void EngineHandle::release() noexcept { std::exchange(engine_, nullptr)->drop_handle(); }
 
 void retain(const SharedRef& shared) noexcept {
   entry::EntryPool::retain(*reinterpret_cast<entry::Entry*>(shared.bytes));
-  static_cast<Engine*>(shared.engine)->handles().retain(shared.stripe);
+  static_cast<Engine*>(shared.engine)->handles().retain();
 }
 
 void release(const SharedRef& shared) noexcept {
   auto* engine = static_cast<Engine*>(shared.engine);
   engine->cache().pool().release(reinterpret_cast<entry::Entry*>(shared.bytes));
-  engine->drop_handle(shared.stripe);
+  engine->drop_handle();
 }
 
 }  // namespace dictsqlite::detail

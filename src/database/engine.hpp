@@ -49,7 +49,10 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   void let_go() noexcept;
 
   /// A handle for a new operation, by the owner.
-  [[nodiscard]] EngineHandle spread() noexcept;
+  [[nodiscard]] EngineHandle spread() noexcept {
+    handles_.retain();
+    return EngineHandle(this);
+  }
   [[nodiscard]] HandleCount& handles() noexcept { return handles_; }
 
   // --- parts ---
@@ -85,8 +88,8 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   Engine(const Options& options, const Surroundings& surroundings);
   friend class EngineHandle;
   friend void release(const SharedRef& shared) noexcept;
-  void drop_handle(std::uint32_t stripe) noexcept {
-    if (handles_.release(stripe)) delete this;
+  void drop_handle() noexcept {
+    if (handles_.release()) delete this;
   }
 
   [[nodiscard]] static flush::Flusher::Config flusher_config(const Options& options, const Surroundings& surroundings);

@@ -1,52 +1,90 @@
-// HandleCount: counts the handles of an engine, on stripes, so that operations of different threads do not meet on
-// one cache line. A two-level counter after F. Ellen et al., "SNZI: Scalable NonZero Indicators" (2007), whose leaves
-// are kept from touching the root by the owner's share in each.
+// HandleCount: counts the handles of an engine, without a locked instruction for each: every thread counts what it
+// makes and what it destroys under its own number, until the owner lets go; from then on all count in one place. After
+// the Linux kernel's percpu_ref (K. Overstreet, T. Heo, 2013), with asymmetric fences instead of a grace period.
 //
-// Thread-safety: any thread. Progress: wait-free.
+// Thread-safety: any thread; let_go() once.
+// Progress:      retain() and release() are wait-free; let_go() waits for threads that are between two steps of these.
 //
-// The root counts the stripes that are not empty. The owner holds one count in every stripe until let_go(), so that
-// no stripe becomes empty before, and the root is not touched. A new handle is counted on the calling thread's
-// stripe while the owner is there, otherwise on the stripe of the handle it is made from: never on an empty one.
+//   thread:  its count becomes busy; (N1) light fence; looks whether the owner is there: if so counts, otherwise leaves
+//            and counts in `shared_`; (N2) release: no longer busy, and all its uses of the engine happen before
+//   owner:   has left; (N1) heavy fence; waits until no thread is busy, (N2) acquire; adds up
+// One of the two fences comes first. If the thread's does, the owner finds it busy, or what it has counted; if the
+// owner's does, the thread sees that he has left. So each step counts once, and what is added up is all.
+//   (N3) Every use of the engine happens before its release; acquire makes the last one see them. Pairs with itself.
 #pragma once
 
+#include "base/atomics.hpp"
 #include "base/compiler.hpp"
-#include "base/thread_stripe.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 namespace dictsqlite::detail {
 
-class HandleCount {
- public:
-  /// A stripe for a new handle; only while the owner has not let go.
-  [[nodiscard]] static std::uint32_t spread() noexcept { return base::thread_stripe() % kStripes; }
+template <class Atomics = base::StdAtomics>
+class BasicHandleCount {
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
 
-  void retain(std::uint32_t stripe) noexcept {
-    stripes_[stripe].count.fetch_add(1, std::memory_order_relaxed);  // the caller's own handle keeps it alive
+ public:
+  BasicHandleCount() noexcept { Atomics::prepare_fences(); }
+
+  /// For a new handle. The caller has another one, or is the owner.
+  void retain() noexcept {
+    if (count_own(+1)) return;
+    shared_.fetch_add(1, std::memory_order_relaxed);  // the caller's own handle keeps it alive
   }
   /// True for exactly one call: the last. Then nobody uses what is counted any more, and the caller destroys it.
-  [[nodiscard]] bool release(std::uint32_t stripe) noexcept {
-    // (N1) Every use of the engine happens before its release; acquire makes the last one see them. Pairs with itself.
-    if (stripes_[stripe].count.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
-    return root_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (N1)
+  [[nodiscard]] bool release() noexcept {
+    if (count_own(-1)) return false;
+    return shared_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (N3)
   }
-  /// Gives up the owner's counts. Returns as release() does.
+  /// The owner lets go. Returns as release() does.
   [[nodiscard]] bool let_go() noexcept {
-    bool last = false;
-    // Once the last stripe is released the engine may be gone, but then the loop is over.
-    for (std::uint32_t stripe = 0; stripe < kStripes; ++stripe) last = release(stripe);
-    return last;
+    owner_has_left_.store(true, std::memory_order_relaxed);  // ordered by the fence
+    Atomics::heavy_fence();                                  // (N1)
+    std::int64_t sum = 0;
+    const std::uint32_t seen = Atomics::thread_slots_seen();
+    for (std::uint32_t slot = 0; slot < seen; ++slot) sum += own_count(slot);
+    return shared_.fetch_add(sum - kOwner, std::memory_order_acq_rel) + sum - kOwner == 0;  // (N3)
   }
 
  private:
-  static constexpr std::uint32_t kStripes = 8;
-  struct alignas(base::kCacheLine) Stripe {
-    std::atomic<std::uint64_t> count{1};  // handles, and one for the owner. (N1)
+  // The owner's share: while he has it nothing brings shared_ down to zero.
+  static constexpr std::int64_t kOwner = std::int64_t{1} << 62;
+  static constexpr std::int64_t kBusy = 1;
+  static constexpr std::int64_t kOne = 2;
+
+  struct alignas(base::kCacheLine) Count {
+    Atomic<std::int64_t> value{0};  // handles made less handles destroyed, times kOne; kBusy. (N2)
   };
-  std::array<Stripe, kStripes> stripes_;
-  std::atomic<std::uint32_t> root_{kStripes};  // stripes that are not empty. (N1)
+
+  // Counts under the thread's own number. False: it has none, or the owner has left.
+  [[nodiscard]] bool count_own(std::int64_t handles) noexcept {
+    const std::uint32_t own = Atomics::thread_slot();
+    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return false;
+    Atomic<std::int64_t>& count = counts_[own].value;
+    const std::int64_t before = count.load(std::memory_order_relaxed);  // ours alone
+    count.store(before + kBusy, std::memory_order_relaxed);             // ordered by the fence
+    Atomics::light_fence();                                             // (N1)
+    const bool counts = !owner_has_left_.load(std::memory_order_relaxed);
+    count.store(counts ? before + handles * kOne : before, std::memory_order_release);  // (N2)
+    return counts;
+  }
+  [[nodiscard]] std::int64_t own_count(std::uint32_t slot) noexcept {
+    for (;;) {
+      const std::int64_t value = counts_[slot].value.load(std::memory_order_acquire);  // (N2)
+      if ((value & kBusy) == 0) return value / kOne;
+      Atomics::wait_a_moment();
+    }
+  }
+
+  Atomic<bool> owner_has_left_{false};
+  // Handles of threads without a number, and after the owner has left of all. (N3)
+  alignas(base::kCacheLine) Atomic<std::int64_t> shared_{kOwner};
+  std::array<Count, Atomics::kThreadSlots> counts_;
 };
+
+using HandleCount = BasicHandleCount<>;
 
 }  // namespace dictsqlite::detail

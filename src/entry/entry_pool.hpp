@@ -5,13 +5,16 @@
 // Progress:      lock-free for entries of up to kBlockBytesMax; larger values come from operator new.
 #pragma once
 
+#include <dictsqlite/detail/few_bytes.hpp>
+
 #include "base/assert.hpp"
+#include "base/compiler.hpp"
 #include "entry/entry.hpp"
 #include "entry/slab.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <string_view>
 
@@ -67,9 +70,9 @@ class BasicEntryPool {
     entry->kind = kind;
     entry->visited.store(0, std::memory_order_relaxed);  // nobody else has the entry yet
     if (word) entry->set_word(outside_value);
-    if (!key.empty()) std::memcpy(entry->key_data(), key.data(), key.size());
-    if (!value.empty())
-      std::memcpy(outside ? outside_value : entry->key_data() + key.size(), value.data(), value.size());
+    char* const key_data = entry->key_data();
+    detail::copy_bytes(key_data, key.data(), key.size());
+    detail::copy_bytes(outside ? outside_value : key_data + key.size(), value.data(), value.size());
     return entry;
   }
 
@@ -99,6 +102,13 @@ class BasicEntryPool {
   [[nodiscard]] Entry* at(BlockOffset offset) const noexcept { return static_cast<Entry*>(slab_.at(offset)); }
   /// A hint that the entry will be read soon. The offset may be stale.
   void prefetch(BlockOffset offset) const noexcept { __builtin_prefetch(slab_.at(offset)); }
+  /// The same for an entry that will be read and then given up: its first line is to be written, and its key may reach
+  /// into the next.
+  void prefetch_for_write(BlockOffset offset) const noexcept {
+    const auto* const block = static_cast<const std::byte*>(slab_.at(offset));
+    base::prefetch_for_write(block);
+    __builtin_prefetch(block + base::kCacheLine);
+  }
   [[nodiscard]] std::size_t used_bytes() const noexcept { return slab_.used_bytes(); }
 
  private:

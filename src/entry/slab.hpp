@@ -21,7 +21,6 @@
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
-#include "base/thread_stripe.hpp"
 
 #include <algorithm>
 #include <array>
@@ -107,14 +106,12 @@ class BasicSlab {
   [[nodiscard]] void* allocate(std::size_t bytes) noexcept {
     const std::uint32_t size_class = SizeClass::of(bytes);
     DICTSQLITE_DCHECK(bytes <= kBlockBytesMax, "larger values live outside the slab");
-    Stripe& stripe = stripes_[base::thread_stripe() % kStripes];
-    Atomic<std::uint32_t>& current = stripe.current[size_class];
+    Atomic<std::uint32_t>& current = stripes_[Atomics::stripe(kStripes)].current[size_class];
     for (;;) {
       std::uint32_t span = current.load(std::memory_order_acquire);  // (S3) pairs with the CAS below
       if (span != 0) {
         if (void* block = take_block(span, size_class)) {
-          stripe.used_bytes.fetch_add(static_cast<std::int64_t>(SizeClass::bytes(size_class)),
-                                      std::memory_order_relaxed);  // a gauge: only the sum counts
+          count_used(static_cast<std::int64_t>(SizeClass::bytes(size_class)));
           return block;
         }
         // Exhausted: whoever detaches it owns it, and unlists it or passes it on.
@@ -146,8 +143,7 @@ class BasicSlab {
         break;  // (S1)
     }
     if (State::listed(old_state) == 0) push(partial_[size_class], span_index);
-    stripes_[base::thread_stripe() % kStripes].used_bytes.fetch_sub(
-        static_cast<std::int64_t>(SizeClass::bytes(size_class)), std::memory_order_relaxed);  // a gauge
+    count_used(-static_cast<std::int64_t>(SizeClass::bytes(size_class)));
   }
 
   [[nodiscard]] BlockOffset offset_of(const void* block) const noexcept {
@@ -156,16 +152,15 @@ class BasicSlab {
   }
   [[nodiscard]] void* at(BlockOffset offset) const noexcept { return base_ + std::size_t{offset} * kBlockUnit; }
 
-  /// Bytes of all live blocks, as a sum over stripes: exact when nobody allocates or releases.
+  /// Bytes of all live blocks, as a sum over threads: exact when nobody allocates or releases.
   [[nodiscard]] std::size_t used_bytes() const noexcept {
-    std::int64_t sum = 0;
-    for (const Stripe& stripe : stripes_) sum += stripe.used_bytes.load(std::memory_order_relaxed);
+    std::int64_t sum = used_[Atomics::kThreadSlots].bytes.load(std::memory_order_relaxed);  // gauges
+    const std::uint32_t seen = Atomics::thread_slots_seen();
+    for (std::uint32_t slot = 0; slot < seen; ++slot) sum += used_[slot].bytes.load(std::memory_order_relaxed);
     return sum > 0 ? static_cast<std::size_t>(sum) : 0;
   }
   /// Counts memory that belongs to an entry but lives outside (large values).
-  void add_outside_bytes(std::int64_t bytes) noexcept {
-    stripes_[base::thread_stripe() % kStripes].used_bytes.fetch_add(bytes, std::memory_order_relaxed);  // a gauge
-  }
+  void add_outside_bytes(std::int64_t bytes) noexcept { count_used(bytes); }
 
  private:
   static constexpr std::size_t kStripes = 4;
@@ -200,13 +195,26 @@ class BasicSlab {
     Atomic<std::uint32_t> next;   // link in the one stack it is in: written by its owner before push's CAS
   };
   struct alignas(base::kCacheLine) Stripe {
-    Atomic<std::int64_t> used_bytes{0};
     std::array<Atomic<std::uint32_t>, SizeClass::kCount> current{};  // span allocated from; 0: none
+  };
+  // What the threads of one number have allocated and released: of one alone it may be anything.
+  struct alignas(base::kCacheLine) Used {
+    Atomic<std::int64_t> bytes{0};
   };
   // A Treiber stack of spans: index of the first in the low half, a tag against ABA in the high half.
   struct alignas(base::kCacheLine) Stack {
     Atomic<std::uint64_t> head{0};
   };
+
+  void count_used(std::int64_t bytes) noexcept {
+    const std::uint32_t own = Atomics::thread_slot();
+    Atomic<std::int64_t>& used = used_[own].bytes;
+    if (DICTSQLITE_LIKELY(own < Atomics::kThreadSlots)) {
+      used.store(used.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);  // ours alone; a gauge
+    } else {
+      used.fetch_add(bytes, std::memory_order_relaxed);  // a gauge
+    }
+  }
 
   [[nodiscard]] static void* reserve(std::size_t bytes) noexcept {
     void* range = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -380,6 +388,7 @@ class BasicSlab {
   Stack unused_;                                                   // spans that were collected empty
   std::array<Stack, SizeClass::kCount> partial_;                   // listed spans that are nobody's current
   std::array<Stripe, kStripes> stripes_;
+  std::array<Used, Atomics::kThreadSlots + 1> used_;  // by thread slot; the last one of all that have to share
 };
 
 using Slab = BasicSlab<>;

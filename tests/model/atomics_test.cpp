@@ -24,8 +24,8 @@ using testing_support::scaled;
 
 std::vector<Study> all_studies() {
   std::vector<Study> studies;
-  for (const auto& group :
-       {&ring_studies, &hand_over_studies, &batch_gate_studies, &reclaimer_studies, &table_studies, &slab_studies}) {
+  for (const auto& group : {&ring_studies, &hand_over_studies, &batch_gate_studies, &reclaimer_studies, &table_studies,
+                            &slab_studies, &handle_count_studies}) {
     for (const Study& study : group()) studies.push_back(study);
   }
   return studies;

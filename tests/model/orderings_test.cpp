@@ -49,10 +49,20 @@ TEST(Orderings, OfTheReferencesAreNeeded) {
   expect_each_is_needed("src/entry/entry_pool.hpp", slab_studies(), scaled(50'000));
 }
 
-TEST(Orderings, OfTheTableAreNeeded) { expect_each_is_needed("src/cache/table.hpp", table_studies(), scaled(4'000)); }
+TEST(Orderings, OfTheHandleCountAreNeeded) {
+  expect_each_is_needed("src/database/handle_count.hpp", handle_count_studies(), scaled(50'000));
+}
+
+TEST(Orderings, OfTheTableAreNeeded) {
+  expect_each_is_needed("src/cache/table.hpp", table_studies(), scaled(1'000'000));
+}
+
+TEST(Orderings, OfTheBucketAreNeeded) {
+  expect_each_is_needed("src/cache/bucket.hpp", table_studies(), scaled(1'000'000));
+}
 
 TEST(Orderings, OfTheOverflowChainAreNeeded) {
-  expect_each_is_needed("src/cache/overflow_chain.hpp", table_studies(), scaled(4'000));
+  expect_each_is_needed("src/cache/overflow_chain.hpp", table_studies(), scaled(1'000'000));
 }
 
 }  // namespace

@@ -21,17 +21,16 @@ using Entry = EntryPool::Entry;
 class Cell {
  public:
   explicit Cell(EntryPool& pool) : pool_(pool) {}
-  void put(Entry* entry) noexcept { offset_.store(pool_.offset_of(entry), std::memory_order_seq_cst); }
+  void put(Entry* entry) noexcept { offset_.store(pool_.offset_of(entry), std::memory_order_release); }
   [[nodiscard]] Entry* find() const noexcept {
-    const std::uint32_t offset = offset_.load(std::memory_order_seq_cst);  // (G2)
+    const std::uint32_t offset = offset_.load(std::memory_order_acquire);
     return offset != 0 ? pool_.at(offset) : nullptr;
   }
   /// Takes out what is there, if anything, and puts `entry` in.
   [[nodiscard]] Entry* replace(Entry* entry) noexcept {
-    std::uint32_t offset = offset_.load(std::memory_order_seq_cst);
+    std::uint32_t offset = offset_.load(std::memory_order_acquire);
     const std::uint32_t replacement = entry != nullptr ? pool_.offset_of(entry) : 0;
-    if (offset == 0 || !offset_.compare_exchange_strong(offset, replacement, std::memory_order_seq_cst))
-      return nullptr;  // (G3)
+    if (offset == 0 || !offset_.compare_exchange_strong(offset, replacement, std::memory_order_acq_rel)) return nullptr;
     return pool_.at(offset);
   }
 
@@ -45,6 +44,14 @@ struct Structures {
 
   void read() {
     const Reclaimer::Guard guard = reclaimer.enter();
+    look();
+  }
+  // As a thread without a number.
+  void read_sharing() {
+    const Reclaimer::Guard guard = reclaimer.enter_shared();
+    look();
+  }
+  void look() {
     Entry* const entry = cell.find();
     if (entry == nullptr) return;
     pool.look(entry);
@@ -68,6 +75,22 @@ struct ReaderAndRemover : Structures {
 
   void thread(std::size_t index) {
     if (index == 1) return read();
+    replace(nullptr);
+    for (int call = 0; call < 3; ++call) reclaimer.collect();
+  }
+  void check() {}
+};
+
+// The same reader where others may enter, too; and one with a guard within a guard.
+struct SharingReadersAndRemover : Structures {
+  static constexpr std::size_t kThreads = 3;
+
+  void thread(std::size_t index) {
+    if (index == 1) return read_sharing();
+    if (index == 2) {
+      const Reclaimer::Guard guard = reclaimer.enter();
+      return read();
+    }
     replace(nullptr);
     for (int call = 0; call < 3; ++call) reclaimer.collect();
   }
@@ -104,15 +127,18 @@ struct RemovalWithoutGuard : Structures {
   void check() {}
 };
 
-// Two readers, of which the second one may come where the first one was: each has to be waited for, and what the first
-// one did is known to the collector that finds the second one gone.
-struct ReadersOneAfterAnother : Structures {
-  static constexpr std::size_t kThreads = 3;
+// A thread that reads again where it has read before: each time has to be waited for, and what it did the first time is
+// known to the collector that finds it there the second time.
+struct ReadsOneAfterAnother : Structures {
+  static constexpr std::size_t kThreads = 2;
 
   void thread(std::size_t index) {
-    if (index != 0) return read();
+    if (index == 1) {
+      for (int time = 0; time < 2; ++time) read();
+      return;
+    }
     replace(nullptr);
-    for (int call = 0; call < 2; ++call) reclaimer.collect();
+    for (int call = 0; call < 3; ++call) reclaimer.collect();
   }
   void check() {}
 };
@@ -157,11 +183,13 @@ struct TwoCollectors : Structures {
 std::vector<Study> reclaimer_studies() {
   return {
       {scenario_of<ReaderAndRemover>("reclaimer: a reader and a remover"), {.preemptions = 2, .stale_accesses = 1}},
+      {scenario_of<SharingReadersAndRemover>("reclaimer: readers that share, and a remover"),
+       {.preemptions = 2, .stale_accesses = 1}},
       {scenario_of<ReaderWriterCollector>("reclaimer: reader, writer, collector"),
        {.preemptions = 2, .stale_accesses = 1}},
       {scenario_of<RemovalWithoutGuard>("reclaimer: a removal without a guard"),
        {.preemptions = 2, .stale_accesses = 1}},
-      {scenario_of<ReadersOneAfterAnother>("reclaimer: readers one after another"),
+      {scenario_of<ReadsOneAfterAnother>("reclaimer: reads one after another"),
        {.preemptions = 2, .stale_accesses = 1}},
       {scenario_of<CollectorsInTurn<false>>("reclaimer: collectors in turn"), {.preemptions = 1, .stale_accesses = 1}},
       {scenario_of<CollectorsInTurn<true>>("reclaimer: collectors in turn, in portions"),

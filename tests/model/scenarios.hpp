@@ -13,5 +13,6 @@ namespace dictsqlite::checker {
 [[nodiscard]] std::vector<Study> reclaimer_studies();
 [[nodiscard]] std::vector<Study> table_studies();
 [[nodiscard]] std::vector<Study> slab_studies();
+[[nodiscard]] std::vector<Study> handle_count_studies();
 
 }  // namespace dictsqlite::checker

@@ -13,10 +13,7 @@ namespace dictsqlite::checker {
 namespace {
 
 // Checked atomics under another name: under their own, checked_pool.hpp stands for the pool.
-struct SlabAtomics {
-  template <class T>
-  using Atomic = CheckedAtomic<T>;
-};
+struct SlabAtomics : CheckedAtomics {};
 
 using Slab = entry::BasicSlab<SlabAtomics>;
 using EntryPool = entry::BasicEntryPool<SlabAtomics>;

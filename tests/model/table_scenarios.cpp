@@ -33,10 +33,11 @@ class OneKey {
     }
   }
 
-  void install(std::uint64_t sequence, std::uint64_t applied = 0) {
-    Entry* const entry = pool_.make(EntryKind::kSet, "key", sequence);
+  void install(std::uint64_t sequence, std::uint64_t applied = 0) { install(kKey, sequence, applied); }
+  void install(const Table::Key& key, std::uint64_t sequence, std::uint64_t applied) {
+    Entry* const entry = pool_.make(EntryKind::kSet, key.bytes, sequence);
     const Reclaimer::Guard guard = reclaimer_.enter();
-    table_.install(kHash, entry, applied);
+    table_.install(key.hash, entry, applied);
   }
   /// The sequence of what is found; 0: nothing, or a load under way.
   std::uint64_t find(const Table::Key& key = kKey) {
@@ -118,8 +119,10 @@ template <Pass kPass>
 struct MovedUnderAPass : OneKey<7> {
   static constexpr std::size_t kThreads = 2;
 
-  MovedUnderAPass() {
+  explicit MovedUnderAPass(bool has_neighbours = false) {
+    if (has_neighbours) table_.install(kBehind.hash, behind_, 0);
     install(1);
+    if (has_neighbours) table_.install(kBefore.hash, before_, 0);
     const Table::Key first{100, EntryPool::kTableId, kNames[0]};
     expect(table_.remove(first.hash, table_.find(first)), "it makes room");
   }
@@ -132,6 +135,87 @@ struct MovedUnderAPass : OneKey<7> {
     }
   }
   void check() { expect_left(2); }
+
+ protected:
+  static inline const Table::Key kBefore{200, EntryPool::kTableId, "before"};
+  static inline const Table::Key kBehind{201, EntryPool::kTableId, "behind"};
+  Entry* const before_ = pool_.make(EntryKind::kSet, kBefore.bytes, kNever);
+  Entry* const behind_ = pool_.make(EntryKind::kSet, kBehind.bytes, kNever);
+};
+
+// The same with other entries before and behind it in the chain, so that it is unlinked from one of them.
+template <Pass kPass>
+struct MovedInTheDepth : MovedUnderAPass<kPass> {
+  MovedInTheDepth() : MovedUnderAPass<kPass>(true) {}
+};
+
+// The same, and a third thread that takes out the one behind it, and what it finds marked on the way there.
+template <Pass kPass>
+struct MovedAndUnlinkedByAnother : MovedInTheDepth<kPass> {
+  static constexpr std::size_t kThreads = 3;
+
+  void thread(std::size_t index) {
+    if (index != 3) return MovedInTheDepth<kPass>::thread(index);
+    const Reclaimer::Guard guard = this->reclaimer_.enter();
+    expect(this->table_.remove(this->kBehind.hash, this->behind_), "nobody else removes it");
+  }
+};
+
+// Two threads that each write a key and then read the other's, in another bucket: one of them sees the other's write.
+enum class Written { kAnew, kOver, kForAnother };
+template <std::size_t kCrowd, Written kWritten>
+struct TwoKeys : OneKey<0> {
+  static constexpr std::size_t kThreads = 2;
+
+  TwoKeys() {
+    for (std::size_t index = 1; kWritten == Written::kOver && index <= 2; ++index) install(key(index), 1, 0);
+    // Where others are to give way, all of them are clean.
+    const std::uint64_t sequence = kWritten == Written::kForAnother ? 1 : kNever;
+    for (const std::uint64_t bucket : {std::uint64_t{0}, kBucket}) {
+      for (std::size_t index = 0; index < kCrowd; ++index) {
+        install(Table::Key{bucket + 100 + index, EntryPool::kTableId, kNames[index]}, sequence, 0);
+      }
+    }
+  }
+  void thread(std::size_t index) {
+    install(key(index), 1 + index, 1);
+    seen_[index] = find(key(3 - index));
+  }
+  void check() { expect(seen_[1] >= 2 || seen_[2] >= 2, "neither saw what the other had written before"); }
+
+ private:
+  static constexpr std::uint64_t kBucket = std::uint64_t{1} << 16;  // the other one of the table's two
+  static inline const Table::Key kElsewhere{kBucket + 1, EntryPool::kTableId, "elsewhere"};
+  static const Table::Key& key(std::size_t index) { return index == 1 ? kKey : kElsewhere; }
+
+  std::array<std::uint64_t, 3> seen_{};
+};
+
+// Two writers that place the key's entries in two places; when both have, the second one's is evicted. A reader that
+// was told of the second one by another reader does not find the first one, which was out before.
+template <std::size_t kCrowd>
+struct WrittenTwiceAndEvicted : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 4;
+
+  void thread(std::size_t index) {
+    if (index == 1) {
+      this->install(1);
+      return published.store(true, std::memory_order_release);
+    }
+    if (index == 2) {
+      this->install(2);
+      if (published.load(std::memory_order_acquire)) this->evict(2);
+      return;
+    }
+    if (index == 3) return told.store(this->find(), std::memory_order_release);
+    const std::uint64_t before = told.load(std::memory_order_acquire);
+    const std::uint64_t seen = this->find();
+    expect(before != 2 || seen != 1, "a read went back in time");
+  }
+  void check() {}
+
+  CheckedAtomic<bool> published{false};
+  CheckedAtomic<std::uint64_t> told{0};
 };
 
 // A write and a read that comes after another one has finished, whose thread has told of it: never back in time.
@@ -158,6 +242,24 @@ struct WritersAndReader : OneKey<kCrowd> {
 
   std::array<CheckedAtomic<bool>, 3> finished;
   std::uint64_t floor = 0;
+};
+
+// Two writers of a key of which one has finished, and somebody who visits every key: it is there.
+template <std::size_t kCrowd>
+struct WritersAndVisit : OneKey<kCrowd> {
+  static constexpr std::size_t kThreads = 3;
+
+  void thread(std::size_t index) {
+    if (index == 3) {
+      if (finished.load(std::memory_order_acquire)) expect(this->visits() == 1, "a key is visited once");
+      return;
+    }
+    this->install(index);
+    if (index == 1) finished.store(true, std::memory_order_release);
+  }
+  void check() { this->expect_left(2); }
+
+  CheckedAtomic<bool> finished{false};
 };
 
 // A write over one that is applied, and evicted when the new one is: who knows of the new one finds it, unless it is
@@ -216,7 +318,7 @@ struct LoadAndWrite : OneKey<kCrowd> {
 };
 
 // Somebody looks at the key's entry under a guard while another takes it out, in one of the ways in which entries leave
-// the table, and then collects until it would be free (G1)-(G4).
+// the table, and then collects until it would be free (G1) (G2).
 enum class Look { kFind, kFindOther, kVisit, kInstall, kEvict, kRemove };
 enum class Leave { kReplaced, kEvicted, kFilled, kRemoved, kGivesWay };
 // Whether another entry hangs before it in the chain.
@@ -371,10 +473,12 @@ struct DedupedUnderTheEvictor : OneKey<6> {
 }  // namespace
 
 std::vector<Study> table_studies() {
+  constexpr Bounds kThree{.preemptions = 3, .stale_accesses = 1};
   constexpr Bounds kTwo{.preemptions = 2, .stale_accesses = 1};
   constexpr Bounds kStale{.preemptions = 2, .stale_accesses = 2};
   constexpr Bounds kOnce{.preemptions = 1, .stale_accesses = 2};
   constexpr Bounds kInTurn{.preemptions = 0, .stale_accesses = 3};
+  constexpr Bounds kStaleTwice{.preemptions = 0, .stale_accesses = 6};  // at a glance, and in the search after it
   return {
       {scenario_of<TwoWriters<0>>("table: two writers"), kTwo},
       {scenario_of<TwoWriters<6>>("table: two writers, slot and chain"), kTwo},
@@ -383,8 +487,18 @@ std::vector<Study> table_studies() {
       {scenario_of<TwoWritersTwoSlots<2>>("table: two writers in two slots, the newer one first"), kTwo},
       {scenario_of<MovedUnderAPass<Pass::kFind>>("table: moved under a reader"), kTwo},
       {scenario_of<MovedUnderAPass<Pass::kVisit>>("table: moved under a visit"), kTwo},
+      {scenario_of<MovedInTheDepth<Pass::kFind>>("table: moved from the depth under a reader"), kTwo},
+      {scenario_of<MovedInTheDepth<Pass::kVisit>>("table: moved from the depth under a visit"), kTwo},
+      {scenario_of<MovedAndUnlinkedByAnother<Pass::kFind>>("table: moved, unlinked by another"), kThree},
+      {scenario_of<TwoKeys<0, Written::kAnew>>("table: two keys"), kStaleTwice},
+      {scenario_of<TwoKeys<0, Written::kOver>>("table: two keys written over"), kStaleTwice},
+      {scenario_of<TwoKeys<7, Written::kForAnother>>("table: two keys for which others give way"), kStaleTwice},
+      {scenario_of<TwoKeys<7, Written::kAnew>>("table: two keys in the chain"), kStaleTwice},
+      {scenario_of<WrittenTwiceAndEvicted<0>>("table: written twice and evicted"), kStale},
+      {scenario_of<WrittenTwiceAndEvicted<6>>("table: written twice and evicted, slot and chain"), kStale},
       {scenario_of<WritersAndReader<0>>("table: two writers and a reader"), kTwo},
       {scenario_of<WritersAndReader<6>>("table: two writers and a reader, slot and chain"), kTwo},
+      {scenario_of<WritersAndVisit<0>>("table: two writers and a visit"), kStale},
       {scenario_of<WriterEvictorReader<0>>("table: writer, evictor, reader"), kTwo},
       {scenario_of<WriterEvictorReader<7>>("table: writer, evictor, reader in the chain"), kTwo},
       {scenario_of<LoadAndWrite<0>>("table: a load and a write"), kTwo},

@@ -2,7 +2,10 @@
 // Used by steps.hpp and scheduler.hpp.
 #pragma once
 
+#include "base/atomics.hpp"
+
 #include <atomic>
+#include <cstdint>
 
 namespace dictsqlite::testing_support {
 
@@ -60,9 +63,12 @@ class HookedAtomic {
 };
 
 template <class Hook>
-struct HookedAtomics {
+struct HookedAtomics : base::StdThreads {
   template <class T>
   using Atomic = HookedAtomic<Hook, T>;
+  /// What a hook runs in between may run on the same thread: no slot is one's alone.
+  [[nodiscard]] static std::uint32_t thread_slot() noexcept { return kThreadSlots; }
+  [[nodiscard]] static std::uint32_t thread_slots_seen() noexcept { return 0; }
 };
 
 }  // namespace dictsqlite::testing_support

@@ -1,10 +1,12 @@
-// WeakAtomics: what our lock-free structures would be with release and acquire where they have seq_cst. For litmus
-// tests that show what seq_cst is there for.
+// WeakAtomics: what our lock-free structures would be with release and acquire where they have seq_cst, and without
+// their fences. For litmus tests that show what those are there for.
 //
 // A compare-and-swap is weakened to an acquire load and a release store: on x86 the real instruction is a full
 // barrier whatever order it is given, on other machines it is not. So these atomics are only right where no two
 // threads change one variable at a time.
 #pragma once
+
+#include "base/atomics.hpp"
 
 #include <atomic>
 
@@ -72,9 +74,11 @@ class WeakAtomic {
   std::atomic<T> value_;
 };
 
-struct WeakAtomics {
+struct WeakAtomics : base::StdThreads {
   template <class T>
   using Atomic = WeakAtomic<T>;
+  static void light_fence() noexcept {}
+  static void heavy_fence() noexcept {}
 };
 
 }  // namespace dictsqlite::testing_support

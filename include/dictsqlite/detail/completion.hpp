@@ -19,19 +19,17 @@ namespace dictsqlite::detail {
 class Engine;
 
 /// Keeps an engine's memory alive: the tables and slabs, not its threads. Operations, values and scans hold one, so
-/// that they may outlive the database. Counted on stripes, so that threads do not share a counter.
+/// that they may outlive the database. Counted by thread, so that threads do not share a counter.
 class DICTSQLITE_EXPORT EngineHandle {
  public:
   EngineHandle() noexcept = default;
-  /// Takes over a count that was made on `stripe`.
-  EngineHandle(Engine* engine, std::uint32_t stripe) noexcept : engine_(engine), stripe_(stripe) {}
-  EngineHandle(EngineHandle&& other) noexcept
-      : engine_(std::exchange(other.engine_, nullptr)), stripe_(other.stripe_) {}
+  /// Takes over a count.
+  explicit EngineHandle(Engine* engine) noexcept : engine_(engine) {}
+  EngineHandle(EngineHandle&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)) {}
   EngineHandle& operator=(EngineHandle&& other) noexcept {
     if (this != &other) {
       reset();
       engine_ = std::exchange(other.engine_, nullptr);
-      stripe_ = other.stripe_;
     }
     return *this;
   }
@@ -40,7 +38,6 @@ class DICTSQLITE_EXPORT EngineHandle {
   /// Another handle to the same engine, or an empty one if this is empty.
   [[nodiscard]] EngineHandle share() const noexcept;
   [[nodiscard]] Engine* get() const noexcept { return engine_; }
-  [[nodiscard]] std::uint32_t stripe() const noexcept { return stripe_; }
   explicit operator bool() const noexcept { return engine_ != nullptr; }
   void reset() noexcept {
     if (engine_ != nullptr) release();
@@ -50,7 +47,6 @@ class DICTSQLITE_EXPORT EngineHandle {
   void release() noexcept;
 
   Engine* engine_ = nullptr;
-  std::uint32_t stripe_ = 0;  // where this handle was counted
 };
 
 /// What a suspended operation leaves in the library: where it waits, how to go on, and its outcome. It lives outside

@@ -66,6 +66,7 @@ class BasicEntryPool<checker::CheckedAtomics> {
     return entry;
   }
   void prefetch(BlockOffset) const noexcept {}
+  void prefetch_for_write(BlockOffset) const noexcept {}
 
   /// The thread looks at the entry now.
   void look(const Entry* entry) const noexcept {

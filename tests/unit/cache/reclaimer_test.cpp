@@ -155,9 +155,7 @@ TEST_F(ReclaimerTest, GuardsNestAndManyCanBeHeld) {
   const Entry* entry = nullptr;
   {
     std::vector<GuardPointer> guards;
-    for (std::size_t count = 0; count < Reclaimer::kReaders; ++count) {
-      guards.push_back(enter());
-    }
+    for (std::size_t count = 0; count < 1 + Reclaimer::kShared; ++count) guards.push_back(enter());
     entry = retire();
     for (int call = 0; call < 5; ++call) reclaimer_.collect();
     EXPECT_FALSE(is_free(entry));
@@ -166,12 +164,10 @@ TEST_F(ReclaimerTest, GuardsNestAndManyCanBeHeld) {
   EXPECT_TRUE(is_free(entry));
 }
 
-TEST_F(ReclaimerTest, AGuardBeyondTheLastSlotWaitsForOneToBeReleased) {
+TEST_F(ReclaimerTest, AGuardBeyondTheLastSharedSlotWaitsForOneToBeReleased) {
   std::vector<GuardPointer> guards;
-  for (std::size_t count = 0; count < Reclaimer::kReaders; ++count) {
-    guards.push_back(enter());
-  }
-  std::thread late([&] { const Reclaimer::Guard guard = reclaimer_.enter(); });
+  for (std::size_t count = 0; count < 1 + Reclaimer::kShared; ++count) guards.push_back(enter());
+  std::thread late([&] { const Reclaimer::Guard guard = reclaimer_.enter_shared(); });
   guards.pop_back();
   late.join();  // for ever, if the slot were not found
 }

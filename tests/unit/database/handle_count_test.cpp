@@ -1,4 +1,4 @@
-// Goal: exactly one release is the last, whichever thread and stripe it is on, and never while the owner has not let
+// Goal: exactly one release is the last, whichever thread it is on, and never while the owner has not let
 // go. Method: direct calls; threads that make handles from handles while the owner lets go.
 #include "database/handle_count.hpp"
 
@@ -25,19 +25,18 @@ TEST(HandleCount, EndsWithTheOwnerIfThereIsNoHandle) {
 
 TEST(HandleCount, EndsWithTheLastHandleIfTheOwnerHasLetGo) {
   HandleCount count;
-  const std::uint32_t stripe = HandleCount::spread();
-  count.retain(stripe);
-  count.retain(stripe);
+  count.retain();
+  count.retain();
   EXPECT_FALSE(count.let_go());
-  EXPECT_FALSE(count.release(stripe));
-  EXPECT_TRUE(count.release(stripe));
+  EXPECT_FALSE(count.release());
+  EXPECT_TRUE(count.release());
 }
 
 TEST(HandleCount, DoesNotEndWhileTheOwnerIsThere) {
   HandleCount count;
   for (int again = 0; again < 3; ++again) {
-    count.retain(HandleCount::spread());
-    EXPECT_FALSE(count.release(HandleCount::spread()));
+    count.retain();
+    EXPECT_FALSE(count.release());
   }
   EXPECT_TRUE(count.let_go());
 }
@@ -50,15 +49,14 @@ TEST(HandleCountStress, ExactlyOneReleaseIsTheLast) {
     StartLine start(kThreads + 1);
     std::vector<std::thread> threads;
     for (std::size_t thread = 0; thread < kThreads; ++thread) {
-      const std::uint32_t stripe = static_cast<std::uint32_t>(thread) % 3;
-      count.retain(stripe);
-      threads.emplace_back([&, stripe] {
+      count.retain();
+      threads.emplace_back([&] {
         start.arrive();
         for (int copies = 0; copies < 20; ++copies) {
-          count.retain(stripe);
-          lasts += count.release(stripe) ? 1 : 0;
+          count.retain();
+          lasts += count.release() ? 1 : 0;
         }
-        lasts += count.release(stripe) ? 1 : 0;
+        lasts += count.release() ? 1 : 0;
       });
     }
     start.arrive();
@@ -66,6 +64,28 @@ TEST(HandleCountStress, ExactlyOneReleaseIsTheLast) {
     for (std::thread& thread : threads) thread.join();
     ASSERT_EQ(lasts.load(), 1) << "round " << round;
   }
+}
+
+// A thread that is past the end of its thread-local objects has no number any more: it counts where all can.
+TEST(HandleCount, CountsForThreadsWithoutANumberToo) {
+  struct AtTheEnd {
+    HandleCount* count = nullptr;
+    ~AtTheEnd() {
+      if (count == nullptr) return;
+      EXPECT_EQ(base::thread_slot(), base::kNoThreadSlot);
+      count->retain();
+      EXPECT_FALSE(count->release());
+      EXPECT_FALSE(count->release()) << "the one it was given";
+    }
+  };
+  HandleCount count;
+  count.retain();
+  std::thread([&] {
+    static thread_local AtTheEnd at_the_end;
+    at_the_end.count = &count;  // made first, hence destroyed last:
+    (void)base::thread_slot();  // after the number was given back
+  }).join();
+  EXPECT_TRUE(count.let_go());
 }
 
 }  // namespace

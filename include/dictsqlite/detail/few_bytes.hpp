@@ -1,0 +1,56 @@
+/// \file
+/// Copying and comparing few bytes without a call, which costs more than short keys and values do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace dictsqlite::detail {
+
+/// What copy_few() copies best.
+inline constexpr std::size_t kFewBytes = 128;
+
+template <std::size_t kBytes>
+inline void copy_step(char*& to, const char*& from) noexcept {
+  std::memcpy(to, from, kBytes);
+  to += kBytes;
+  from += kBytes;
+}
+
+/// memcpy() of about kFewBytes at most. By moves that do not overlap: what is copied on at once is then read as it was
+/// written, which a processor's store buffer hands on; parts of two stores it does not.
+inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
+  for (; bytes >= 16; bytes -= 16) copy_step<16>(to, from);
+  if ((bytes & 8) != 0) copy_step<8>(to, from);
+  if ((bytes & 4) != 0) copy_step<4>(to, from);
+  if ((bytes & 2) != 0) copy_step<2>(to, from);
+  if ((bytes & 1) != 0) *to = *from;
+}
+
+/// memcpy() of any length that is short as a rule.
+inline void copy_bytes(char* to, const char* from, std::size_t bytes) noexcept {
+  if (bytes <= kFewBytes) return copy_few(to, from, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+template <class Word>
+[[nodiscard]] inline bool equal_at_both_ends(const char* a, const char* b, std::size_t bytes) noexcept {
+  Word a_head, a_tail, b_head, b_tail;
+  std::memcpy(&a_head, a, sizeof(Word));
+  std::memcpy(&a_tail, a + bytes - sizeof(Word), sizeof(Word));
+  std::memcpy(&b_head, b, sizeof(Word));
+  std::memcpy(&b_tail, b + bytes - sizeof(Word), sizeof(Word));
+  return ((a_head ^ b_head) | (a_tail ^ b_tail)) == 0;
+}
+
+/// Whether memcmp() of as many bytes finds them equal; short as a rule.
+[[nodiscard]] inline bool equal_bytes(const char* a, const char* b, std::size_t bytes) noexcept {
+  if (bytes > 16) return std::memcmp(a, b, bytes) == 0;
+  if (bytes >= 8) return equal_at_both_ends<std::uint64_t>(a, b, bytes);
+  if (bytes >= 4) return equal_at_both_ends<std::uint32_t>(a, b, bytes);
+  if (bytes >= 2) return equal_at_both_ends<std::uint16_t>(a, b, bytes);
+  return bytes == 0 || *a == *b;
+}
+
+}  // namespace dictsqlite::detail

@@ -1,0 +1,72 @@
+// Bucket: one cache line of the table, with seven slots and a control word. What is in them, and in which order they
+// are accessed, is the table's protocol; see cache/table.hpp.
+//
+// Thread-safety: of atomics.
+// Progress:      wait-free.
+#pragma once
+
+#include "base/atomics.hpp"
+#include "base/compiler.hpp"
+#include "entry/slab.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace dictsqlite::cache {
+
+template <class Atomics = base::StdAtomics>
+struct alignas(base::kCacheLine) BasicBucket {
+  using Slot = typename Atomics::template Atomic<std::uint64_t>;
+  static constexpr std::size_t kSlots = 7;
+
+  std::array<Slot, kSlots> slots;
+  Slot control;  // low half: offset of the chain's first entry; high half: version, raised by every placing
+
+  [[nodiscard]] static constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash & 0xFFFF; }
+  [[nodiscard]] static constexpr std::uint64_t word(std::uint64_t tag, entry::BlockOffset offset) noexcept {
+    return tag << 48 | offset;
+  }
+  [[nodiscard]] static constexpr std::uint64_t tag(std::uint64_t word) noexcept { return word >> 48; }
+  [[nodiscard]] static constexpr entry::BlockOffset offset(std::uint64_t word) noexcept {
+    return static_cast<entry::BlockOffset>(word);
+  }
+
+  // All of it, each word at a moment of its own.
+  struct Glance {
+    std::uint64_t control;
+    std::array<std::uint64_t, kSlots> words;
+    std::uint32_t matching;  // slots with the tag, a bit for each
+
+    [[nodiscard]] std::uint32_t first() const noexcept {
+      return static_cast<std::uint32_t>(std::countr_zero(matching));
+    }
+    void drop_first() noexcept { matching &= matching - 1; }
+    [[nodiscard]] bool has_one() const noexcept { return matching != 0 && (matching & (matching - 1)) == 0; }
+  };
+  /// The control word first. Which slot has the tag differs from key to key: a branch for each would be taken wrongly
+  /// once a look.
+  [[nodiscard, gnu::always_inline]] Glance glance(std::uint64_t wanted_tag) noexcept {
+    Glance seen;
+    seen.control = control.load(std::memory_order_seq_cst);  // (T1) (T2) (T5)
+    seen.matching = 0;
+#pragma GCC unroll 7
+    for (std::uint32_t index = 0; index < kSlots; ++index) {
+      seen.words[index] = slots[index].load(std::memory_order_seq_cst);  // (T1) (T2) (T5)
+      seen.matching |= std::uint32_t{tag(seen.words[index]) == wanted_tag} << index;
+    }
+    return seen;
+  }
+
+  /// Calls `hint(word)` for what is in the slots, or was a moment ago.
+  template <class Hint>
+  void for_each_hint(Hint&& hint) const noexcept {
+    for (const Slot& slot : slots) {
+      if (const std::uint64_t there = slot.load(std::memory_order_relaxed)) hint(there);  // a hint only
+    }
+  }
+};
+static_assert(sizeof(BasicBucket<>) == base::kCacheLine);
+
+}  // namespace dictsqlite::cache
