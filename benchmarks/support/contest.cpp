@@ -25,7 +25,9 @@ std::vector<double> Contest::Contender::p50_us() const {
 std::vector<double> Contest::Contender::p99_us() const {
   return figures(samples, [](const Sample& sample) { return sample.p99_us; });
 }
-
+std::vector<double> Contest::Contender::p999_us() const {
+  return figures(samples, [](const Sample& sample) { return sample.p999_us; });
+}
 std::vector<double> Contest::Contender::longest_us() const {
   return figures(samples, [](const Sample& sample) { return sample.longest_us; });
 }

@@ -23,6 +23,7 @@ class Contest {
     [[nodiscard]] std::vector<double> rates() const;  // operations per second
     [[nodiscard]] std::vector<double> p50_us() const;
     [[nodiscard]] std::vector<double> p99_us() const;
+    [[nodiscard]] std::vector<double> p999_us() const;
     [[nodiscard]] std::vector<double> longest_us() const;
   };
 

@@ -39,6 +39,7 @@ void add_latencies(const std::vector<Latencies>& of_writers, Sample& sample) {
   for (const Latencies& each : of_writers) all.insert(all.end(), each.begin(), each.end());
   sample.p50_us = percentile_us(all, 0.5);
   sample.p99_us = percentile_us(all, 0.99);
+  sample.p999_us = percentile_us(all, 0.999);
   sample.longest_us = percentile_us(all, 1);
 }
 

@@ -52,6 +52,10 @@ void PlainStatement::bind_blob(int parameter, std::string_view bytes) noexcept {
   sqlite3_bind_blob(statement_, parameter, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
 }
 
+void PlainStatement::bind_integer(int parameter, std::int64_t number) noexcept {
+  sqlite3_bind_int64(statement_, parameter, number);
+}
+
 bool PlainStatement::step() {
   const int code = sqlite3_step(statement_);
   if (code != SQLITE_ROW && code != SQLITE_DONE) die(sqlite3_sql(statement_), sqlite3_errmsg(database_));
@@ -83,10 +87,12 @@ PlainSqlite::PlainSqlite(const PlainOptions& options) : options_(options) {
   commit_ = PlainStatement(database_, "COMMIT");
   upsert_ = PlainStatement(database_, kUpsert);
   select_ = PlainStatement(database_, "SELECT value FROM main WHERE key=?1");
+  select_range_ = PlainStatement(database_, "SELECT key,value FROM main WHERE key>=?1 ORDER BY key LIMIT ?2");
 }
 
 PlainSqlite::~PlainSqlite() {
-  for (PlainStatement* statement : {&begin_, &commit_, &upsert_, &select_}) *statement = PlainStatement();
+  for (PlainStatement* statement : {&begin_, &commit_, &upsert_, &select_, &select_range_})
+    *statement = PlainStatement();
   sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_close_v2(database_);
   if (log_fd_ >= 0) ::close(log_fd_);
@@ -121,6 +127,15 @@ bool PlainSqlite::select(std::string_view key, std::string& value) {
   if (found) value.assign(select_.column_blob(0));
   select_.reset();
   return found;
+}
+
+std::size_t PlainSqlite::select_range(std::string_view from, std::size_t rows) {
+  select_range_.bind_text(1, from);
+  select_range_.bind_integer(2, static_cast<std::int64_t>(rows));
+  std::size_t seen = 0;
+  while (select_range_.step()) seen += select_range_.column_blob(1).empty() ? 0u : 1u;
+  select_range_.reset();
+  return seen;
 }
 
 void PlainSqlite::sync_log() {

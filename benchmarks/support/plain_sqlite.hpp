@@ -25,6 +25,7 @@ class PlainStatement {
 
   void bind_text(int parameter, std::string_view bytes) noexcept;
   void bind_blob(int parameter, std::string_view bytes) noexcept;
+  void bind_integer(int parameter, std::int64_t number) noexcept;
   /// True if there is a row.
   bool step();
   void reset() noexcept;
@@ -61,6 +62,8 @@ class PlainSqlite {
 
   /// Copies the value to `value`; false if there is none.
   bool select(std::string_view key, std::string& value);
+  /// Reads so many rows from `from` on, in the order of their keys. How many there were.
+  std::size_t select_range(std::string_view from, std::size_t rows);
 
   /// One data sync of the write-ahead log.
   void sync_log();
@@ -78,6 +81,7 @@ class PlainSqlite {
   PlainStatement commit_;
   PlainStatement upsert_;
   PlainStatement select_;
+  PlainStatement select_range_;
   std::uint64_t log_bytes_ = 0;
   std::uint64_t checkpoints_ = 0;
   int log_fd_ = -1;

@@ -77,6 +77,7 @@ void Report::rates(const Contest::Contender& contender, std::string_view unit) {
 void Report::latencies(const Contest::Contender& contender) {
   figure(absl::StrCat(contender.name, ": p50"), contender.p50_us(), "us");
   figure(absl::StrCat(contender.name, ": p99"), contender.p99_us(), "us");
+  figure(absl::StrCat(contender.name, ": p99.9"), contender.p999_us(), "us");
   figure(absl::StrCat(contender.name, ": longest"), contender.longest_us(), "us");
 }
 

@@ -14,6 +14,7 @@ struct Sample {
   double others_share = 0;  // of all processors' time: other processes, interrupts, and what the hypervisor stole
   double p50_us = 0;        // latency of one operation, where that was measured
   double p99_us = 0;
+  double p999_us = 0;
   double longest_us = 0;
 
   [[nodiscard]] double per_second() const noexcept { return operations / seconds; }

@@ -137,7 +137,7 @@ class TaskPromise final : public TaskPromiseBase {
   /// The result, or throws what escaped from the task. Once, after the end.
   T take() {
     rethrow_if_failed();
-    return std::move(*value_);
+    return std::move(*value_);  // NOLINT(bugprone-unchecked-optional-access): there after the end
   }
 
  private:
