@@ -110,7 +110,11 @@ class Life {
     detail::Surroundings surroundings;
     if (plan_.log_path == LogPath::kCached) surroundings.files = &files_;
     absl::StatusOr<Database> opened = detail::open_in(surroundings, std::move(options)).wait();
-    if (!is_ok("open", opened.status())) return false;
+    if (!is_ok("open", opened.status())) {
+      std::fprintf(stderr, "kill loop child: open: %s\n",
+                   opened.status().ToString().c_str());  // said if that was wrong
+      return false;
+    }
     db_ = *std::move(opened);
     return report_content();
   }
