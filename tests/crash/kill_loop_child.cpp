@@ -106,7 +106,7 @@ class Life {
   // False where it failed as the plan wants it.
   bool open() {
     Options options = options_of(plan_);
-    options.event_hook = events_.hook();
+    options.event_hook = {[](void* life, const Event& event) noexcept { static_cast<Life*>(life)->take(event); }, this};
     detail::Surroundings surroundings;
     if (plan_.log_path == LogPath::kCached) surroundings.files = &files_;
     absl::StatusOr<Database> opened = detail::open_in(surroundings, std::move(options)).wait();
@@ -155,6 +155,12 @@ class Life {
   }
 
  private:
+  // Where the disk is to fail for want of space, what waits for space would wait for ever.
+  void take(const Event& event) noexcept {
+    if (plan_.end == End::kFails && event.kind == dictsqlite::EventKind::kDiskFull) std::_Exit(kStatusUnharmed);
+    const EventHook log = events_.hook();
+    log.function(log.context, event);
+  }
   // Otherwise the process ends here, unless its disk is to fail.
   bool is_ok(const char* what, const absl::Status& status) const {
     if (plan_.end != End::kFails) check(what, status);

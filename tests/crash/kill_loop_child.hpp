@@ -16,7 +16,7 @@ enum class End : std::uint8_t {
   kKilled,  // from outside
   kCloses,  // by itself, after its writes
   kFails,   // by itself, when its disk has failed; until then there is no error, and afterwards no success. Or, with
-            // kStatusUnharmed, when all is written and nothing has failed
+            // kStatusUnharmed, when all is written and nothing has failed, or when it would have to wait for space
 };
 inline constexpr int kStatusUnharmed = 4;
 
