@@ -16,9 +16,9 @@ enum class End : std::uint8_t {
   kKilled,  // from outside
   kCloses,  // by itself, after its writes
   kFails,   // by itself, when its disk has failed; until then there is no error, and afterwards no success. Or, with
-            // kStatusUnharmed, when all is written and nothing has failed, or when it would have to wait for space
+            // kStatusOfFull, when it would have to wait for space
 };
-inline constexpr int kStatusUnharmed = 4;
+inline constexpr int kStatusOfFull = 4;
 
 /// Which way the log takes, if there is one.
 enum class LogPath : std::uint8_t { kBest, kCached };
@@ -30,7 +30,7 @@ struct ChildPlan {
   std::uint64_t writes_max = 0;  // by each writer
   End end = End::kKilled;
   LogPath log_path = LogPath::kBest;
-  std::size_t wal_bytes = 0;  // 0: by the round
+  bool copies_nothing = false;  // into the database file, while it lives
   std::array<std::uint64_t, kWritersMax> first_number{};
 };
 
