@@ -12,12 +12,10 @@ namespace {
 
 bool membarrier(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0) == 0; }
 
-bool register_process() noexcept { return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
-
 }  // namespace
 
 void prepare_fences() noexcept {
-  static const bool asymmetric = register_process();
+  static const bool asymmetric = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
   detail::light_fences_are_full.store(!asymmetric, std::memory_order_relaxed);  // the same whoever stores it
 }
 
@@ -34,9 +32,8 @@ void detail::full_fence() noexcept {
 
 void heavy_fence() noexcept {
   if (!fences_are_asymmetric()) return detail::full_fence();
-  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
-  // Nobody can take back what light fences have left out.
-  DICTSQLITE_ASSERT(register_process() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED),
+  // Nobody can take back what light fences have left out. (A forked process is registered as its parent was.)
+  DICTSQLITE_ASSERT(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED),
                     "membarrier(2) is refused although it worked: a system call filter must come before open()");
 }
 

@@ -1,5 +1,5 @@
-// Goal: a kernel that refuses membarrier(2) after light fences have relied on it ends the process. Method: a child
-// process whose system call filter comes too late. What the fences promise:
+// Goal: a kernel that refuses membarrier(2) after light fences have relied on it ends the process; a fork is no
+// refusal. Method: child processes, one whose system call filter comes too late. What the fences promise:
 // concurrency/asymmetric_fence_litmus_test.cpp.
 #include "base/asymmetric_fence.hpp"
 
@@ -20,6 +20,15 @@ namespace {
 
 using testing_support::in_fork;
 using testing_support::refuse_call;
+
+TEST(AsymmetricFence, WorksInAForkedProcess) {
+  prepare_fences();
+  EXPECT_EQ(in_fork([]() -> std::string {
+              heavy_fence();
+              return "";
+            }),
+            "");
+}
 
 TEST(AsymmetricFence, EndsTheProcessIfTheKernelRefusesLater) {
   const std::string said = in_fork([]() -> std::string {
