@@ -17,7 +17,7 @@ class Watermark {
   /// What holds for the sequences up to `value` happens before any thread that reads it.
   void raise(std::uint64_t value) noexcept {
     DICTSQLITE_ASSERT(value >= value_.load(std::memory_order_relaxed), "a watermark only rises");  // we wrote it
-    value_.store(value, std::memory_order_seq_cst);  // (M1); seq_cst: read by eviction between table accesses
+    value_.store(value, std::memory_order_seq_cst);  // (M1), for which release would do: it is rare
   }
 
  private:

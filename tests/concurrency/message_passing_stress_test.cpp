@@ -1,9 +1,10 @@
 // Goal: what one thread wrote before it released, another one sees after it acquired, for pairs whose own tests hand
-// over atomics only: (G6), (W3) (W4), (M1), (F1), (J1), (N2) (N3), (Y1), (Y2), (PK1) (PK2). Method: what is handed over
-// is plain memory, and nothing but the pair lies between writing and reading it. x86 keeps that order whatever the code
-// asks for, so that the values tell little there; ThreadSanitizer reports the data race as soon as one side asks for
-// less.
+// over atomics only: (TN1), (G6), (W3) (W4), (M1), (F1), (J1), (N2) (N3), (Y1), (Y2), (PK1) (PK2). Method: what is
+// handed over is plain memory, and nothing but the pair lies between writing and reading it. x86 keeps that order
+// whatever the code asks for, so that the values tell little there; ThreadSanitizer reports the data race as soon as
+// one side asks for less.
 #include "base/failure.hpp"
+#include "base/thread_slot.hpp"
 #include "base/watermark.hpp"
 #include "cache/reclaimer.hpp"
 #include "database/handle_count.hpp"
@@ -145,6 +146,26 @@ TEST(MessagePassing, ARetiredEntryBringsWhatItsLastUserDid) {
         EXPECT_EQ(entry->expires_at, 1);
       },
       [&] { pool.release(given.exchange(nullptr, std::memory_order_relaxed)); });
+}
+
+// What a thread wrote under its number the next one with that number sees, though nobody joined the one and started the
+// other.
+TEST(MessagePassing, WhatAThreadDidUnderItsNumberTheNextOneGoesOnWith) {
+  std::array<std::uint64_t, base::kThreadSlots> counts{};  // each changed by whoever has the number
+  constexpr std::size_t kCreators = 2;
+  const std::size_t threads_each = scaled(4'000);
+  std::vector<std::thread> creators;
+  for (std::size_t creator = 0; creator < kCreators; ++creator) {
+    creators.emplace_back([&] {
+      for (std::size_t count = 0; count < threads_each; ++count) {
+        std::thread([&] { ++counts[base::thread_slot()]; }).join();  // (TN1)
+      }
+    });
+  }
+  for (std::thread& creator : creators) creator.join();
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : counts) sum += count;
+  EXPECT_EQ(sum, kCreators * threads_each);
 }
 
 TEST(MessagePassing, TheLastAnswerOfABatchGetBringsAllOthers) {

@@ -62,14 +62,21 @@ std::string violation_of() {
   return outcome.violation;
 }
 
-// x = 1; read y | y = 1; read x
-template <Order kStore, Order kLoad>
+enum class Between { kNothing, kLight, kHeavy };
+void pass(Between fence) {
+  if (fence == Between::kLight) CheckedAtomics::light_fence();
+  if (fence == Between::kHeavy) CheckedAtomics::heavy_fence();
+}
+
+// x = 1; read y | y = 1; read x. Perhaps with a fence between the two, of the first thread and of the second.
+template <Order kStore, Order kLoad, Between kFirst = Between::kNothing, Between kSecond = Between::kNothing>
 struct StoreBuffering : Litmus {
   static constexpr std::size_t kThreads = 2;
   void thread(std::size_t index) {
     Atomic& mine = index == 1 ? x : y;
     Atomic& other = index == 1 ? y : x;
     mine.store(1, kStore);
+    pass(index == 1 ? kFirst : kSecond);
     results_[index - 1] = other.load(kLoad);
   }
   Atomic x{0};
@@ -104,34 +111,14 @@ TEST(Litmus, AnExchangeIsNoBarrier) {
   EXPECT_EQ((outcomes_of<ExchangeBuffering<kAcqRel, kAcquire>>()).count("00"), 1u);
 }
 
-// The same with fences between store and load: a light one and a heavy one, or two of a kind.
-enum class Between { kNothing, kLight, kHeavy };
-void pass(Between fence) {
-  if (fence == Between::kLight) CheckedAtomics::light_fence();
-  if (fence == Between::kHeavy) CheckedAtomics::heavy_fence();
-}
-template <Between kFirst, Between kSecond>
-struct FencedBuffering : Litmus {
-  static constexpr std::size_t kThreads = 2;
-  void thread(std::size_t index) {
-    Atomic& mine = index == 1 ? x : y;
-    Atomic& other = index == 1 ? y : x;
-    mine.store(1, kRelaxed);
-    pass(index == 1 ? kFirst : kSecond);
-    results_[index - 1] = other.load(kRelaxed);
-  }
-  Atomic x{0};
-  Atomic y{0};
-};
-
 TEST(Litmus, ALightFencePairsWithAHeavyOneOnly) {
   const Outcomes all{"00", "01", "10", "11"};
   const Outcomes ordered{"01", "10", "11"};
-  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kHeavy>>()), ordered);
-  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kHeavy, Between::kHeavy>>()), ordered);
-  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kLight>>()), all);
-  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kNothing, Between::kHeavy>>()), all);
-  EXPECT_EQ((outcomes_of<FencedBuffering<Between::kLight, Between::kNothing>>()), all);
+  EXPECT_EQ((outcomes_of<StoreBuffering<kRelaxed, kRelaxed, Between::kLight, Between::kHeavy>>()), ordered);
+  EXPECT_EQ((outcomes_of<StoreBuffering<kRelaxed, kRelaxed, Between::kHeavy, Between::kHeavy>>()), ordered);
+  EXPECT_EQ((outcomes_of<StoreBuffering<kRelaxed, kRelaxed, Between::kLight, Between::kLight>>()), all);
+  EXPECT_EQ((outcomes_of<StoreBuffering<kRelaxed, kRelaxed, Between::kNothing, Between::kHeavy>>()), all);
+  EXPECT_EQ((outcomes_of<StoreBuffering<kRelaxed, kRelaxed, Between::kLight, Between::kNothing>>()), all);
 }
 
 // x = 1; fence, read y | y = 1, z = 1 | read z; fence, read x, read y: a fence hands on what its thread has seen.
