@@ -17,13 +17,11 @@ class BlockingStore {
   virtual void put(std::string_view key, std::string_view value) = 0;
   /// Copies the value to `value`; false if there is none.
   [[nodiscard]] virtual bool get(std::string_view key, std::string& value) = 0;
-  /// Reads so many rows from `from` on; how many there were. Where rows have no order, kNoScans.
+  /// Reads so many rows from `from` on; how many there were. Dies where rows have no order.
   [[nodiscard]] virtual std::size_t scan(std::string_view from, std::size_t rows) = 0;
   /// Processor time of processes that work for this one, in seconds so far; and the memory that they had at most.
   [[nodiscard]] virtual double servers_cpu_seconds() { return 0; }
   [[nodiscard]] virtual std::size_t servers_peak_bytes() { return 0; }
-
-  static constexpr std::size_t kNoScans = ~std::size_t{0};
 };
 
 struct StoreOptions {

@@ -16,6 +16,7 @@ namespace dictsqlite::bench {
 namespace {
 
 constexpr std::uint32_t kFootprint = ~std::uint32_t{0};
+constexpr std::uint32_t kEnd = kFootprint - 1;  // those forked later hold the pipe open, too: it does not end by itself
 
 // False at the end of the pipe.
 template <class T>
@@ -41,7 +42,7 @@ bool send(int to, const T& object) {
   {
     const std::unique_ptr<Subject> subject = make();
     bool goes_on = send(answers, true);
-    for (std::uint32_t work = 0; goes_on && receive(commands, work);) {
+    for (std::uint32_t work = 0; goes_on && receive(commands, work) && work != kEnd;) {
       goes_on = work == kFootprint ? send(answers, subject->footprint()) : send(answers, subject->run(work));
     }
   }
@@ -70,7 +71,8 @@ Remote::Remote(const std::function<std::unique_ptr<Subject>()>& make) {
 }
 
 Remote::~Remote() {
-  ::close(commands_);  // at whose end the other one ends
+  (void)send(commands_, kEnd);
+  ::close(commands_);
   ::close(answers_);
   int status = 0;
   while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
