@@ -33,28 +33,28 @@ struct alignas(base::kCacheLine) BasicBucket {
     return static_cast<entry::BlockOffset>(word);
   }
 
-  // All of it, each word at a moment of its own.
+  // Which slots have a tag, each at a moment of its own.
   struct Glance {
     std::uint64_t control;
-    std::array<std::uint64_t, kSlots> words;
-    std::uint32_t matching;  // slots with the tag, a bit for each
+    std::uint32_t matching;  // a bit for each, the first slot's is the highest
 
     [[nodiscard]] std::uint32_t first() const noexcept {
-      return static_cast<std::uint32_t>(std::countr_zero(matching));
+      return static_cast<std::uint32_t>(kSlots - static_cast<std::size_t>(std::bit_width(matching)));
     }
-    void drop_first() noexcept { matching &= matching - 1; }
+    void drop_first() noexcept { matching -= std::bit_floor(matching); }
     [[nodiscard]] bool has_one() const noexcept { return matching != 0 && (matching & (matching - 1)) == 0; }
   };
   /// The control word first. Which slot has the tag differs from key to key: a branch for each would be taken wrongly
   /// once a look.
   [[nodiscard, gnu::always_inline]] Glance glance(std::uint64_t wanted_tag) noexcept {
+    const std::uint64_t wanted = wanted_tag << 48;
     Glance seen;
     seen.control = control.load(std::memory_order_seq_cst);  // (T1) (T2) (T5)
     seen.matching = 0;
 #pragma GCC unroll 7
-    for (std::uint32_t index = 0; index < kSlots; ++index) {
-      seen.words[index] = slots[index].load(std::memory_order_seq_cst);  // (T1) (T2) (T5)
-      seen.matching |= std::uint32_t{tag(seen.words[index]) == wanted_tag} << index;
+    for (std::size_t index = 0; index < kSlots; ++index) {
+      const std::uint64_t seen_word = slots[index].load(std::memory_order_seq_cst);  // (T2) (T5)
+      seen.matching = 2 * seen.matching + std::uint32_t{tag(seen_word ^ wanted) == 0};
     }
     return seen;
   }

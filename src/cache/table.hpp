@@ -39,8 +39,6 @@
 // be needed.
 #pragma once
 
-#include <dictsqlite/detail/few_bytes.hpp>
-
 #include "base/assert.hpp"
 #include "base/atomics.hpp"
 #include "base/compiler.hpp"
@@ -104,15 +102,27 @@ class BasicTable {
   /// The key's newest entry: set, erase or absent; or the pending one if there is nothing else; or nullptr, and then
   /// nothing about the key was in the table at one moment during the call.
   [[nodiscard]] Entry* find(const Key& key) noexcept {
+    Entry* entry = find_alone(key);
+    if (DICTSQLITE_LIKELY(entry != nullptr)) return entry;
+    entry = search<Goal::kRead>(bucket_of(key.hash), key, nullptr).entry;
+    if (entry != nullptr) mark_visited(*entry);
+    return entry;
+  }
+  /// What find() would return if the key is where most are: in a slot, with a tag that no other has, in a bucket
+  /// without a chain. nullptr says nothing. Takes no loop and no call.
+  [[nodiscard, gnu::always_inline]] Entry* find_alone(const Key& key) noexcept {
     Bucket& bucket = bucket_of(key.hash);
-    Entry* entry = find_alone(bucket, key);
-    if (DICTSQLITE_UNLIKELY(entry == nullptr)) {
-      entry = search<Goal::kRead>(bucket, key, nullptr).entry;
-      if (entry == nullptr) return nullptr;
-    }
-    if (entry->visited.load(std::memory_order_relaxed) == 0) {
-      entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited
-    }
+    const Glance seen = bucket.glance(Bucket::tag_of(key.hash));
+    if (DICTSQLITE_UNLIKELY(!seen.has_one() || !Chain::is_empty(seen.control))) return nullptr;
+    const std::uint32_t index = seen.first();
+    const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
+    Entry* const entry = entry_of(word);
+    prefetch_rest(entry);
+    const bool is_it = word != 0 && matches(*entry, key) &&
+                       bucket.control.load(std::memory_order_relaxed) == seen.control &&  // (T2)
+                       bucket.slots[index].load(std::memory_order_relaxed) == word;       // (T2)
+    if (DICTSQLITE_UNLIKELY(!is_it)) return nullptr;
+    mark_visited(*entry);
     return entry;
   }
 
@@ -288,8 +298,7 @@ class BasicTable {
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
 
   [[nodiscard]] static bool matches(const Entry& entry, const Key& key) noexcept {
-    return entry.key_bytes == key.bytes.size() && entry.table_id == key.table_id &&
-           detail::equal_bytes(entry.key_data(), key.bytes.data(), key.bytes.size());
+    return entry.table_id == key.table_id && entry.has_key(key.bytes);
   }
 
   // Where key and value lie is known from an entry's first line only: the others would be waited for after it.
@@ -299,19 +308,10 @@ class BasicTable {
     }
   }
 
-  // The key's entry if it is where most are: in a slot, with a tag that no other has, in a bucket without a chain. What
-  // search() would find; nullptr says nothing.
-  [[nodiscard, gnu::always_inline]] Entry* find_alone(Bucket& bucket, const Key& key) noexcept {
-    const Glance seen = bucket.glance(Bucket::tag_of(key.hash));
-    if (DICTSQLITE_UNLIKELY(!seen.has_one() || !Chain::is_empty(seen.control))) return nullptr;
-    const std::uint32_t index = seen.first();
-    const std::uint64_t word = seen.words[index];
-    Entry* const entry = entry_of(word);
-    prefetch_rest(entry);
-    const bool is_it = word != 0 && matches(*entry, key) &&
-                       bucket.control.load(std::memory_order_relaxed) == seen.control &&  // (T2)
-                       bucket.slots[index].load(std::memory_order_relaxed) == word;       // (T2)
-    return DICTSQLITE_LIKELY(is_it) ? entry : nullptr;
+  static void mark_visited(Entry& entry) noexcept {
+    if (entry.visited.load(std::memory_order_relaxed) == 0) {
+      entry.visited.store(1, std::memory_order_relaxed);  // see Entry::visited
+    }
   }
 
   // What is done with what was found: a reader wants its value as well.
@@ -325,7 +325,7 @@ class BasicTable {
       Found found;
       for (; seen.matching != 0; seen.drop_first()) {
         const std::uint32_t index = seen.first();
-        const std::uint64_t word = seen.words[index];
+        const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
         if (word == 0) continue;
         Entry* const entry = entry_of(word);
         if constexpr (kGoal == Goal::kRead) prefetch_rest(entry);

@@ -8,7 +8,10 @@
 // the value unless it lives outside the slab.
 #pragma once
 
+#include <dictsqlite/detail/few_bytes.hpp>
+
 #include "base/atomics.hpp"
+#include "base/compiler.hpp"
 #include "entry/slab.hpp"
 
 #include <cstddef>
@@ -47,7 +50,7 @@ struct BasicEntry {
   std::uint64_t sequence;
   std::int64_t expires_at;  // milliseconds since the Unix epoch; 0: never
   std::uint32_t value_bytes;
-  std::uint16_t key_bytes;
+  std::uint16_t shape;  // bytes of the key; kWordBit: there is a word before it
   EntryKind kind;
   // Read since the eviction hand last passed. Written only when it changes; relaxed: a lost mark costs one eviction.
   Atomic<std::uint8_t> visited;
@@ -55,10 +58,12 @@ struct BasicEntry {
   [[nodiscard]] bool is_real() const noexcept { return kind <= EntryKind::kAbsent; }
   [[nodiscard]] bool has_value() const noexcept { return kind == EntryKind::kSet; }
   /// The value is not in this block; word() points to it.
-  [[nodiscard]] bool is_outside() const noexcept {
-    return kind == EntryKind::kSet && kHeaderBytes + key_bytes + value_bytes > kEntryInsideMax;
+  [[nodiscard]] bool is_outside() const noexcept { return has_word() && kind == EntryKind::kSet; }
+  [[nodiscard]] bool has_word() const noexcept { return (shape & kWordBit) != 0; }
+  [[nodiscard]] std::size_t key_bytes() const noexcept { return shape & (kWordBit - 1u); }
+  void set_shape(std::size_t key_bytes, bool word) noexcept {
+    shape = static_cast<std::uint16_t>(key_bytes | (word ? kWordBit : 0));
   }
-  [[nodiscard]] bool has_word() const noexcept { return kind >= EntryKind::kPending || is_outside(); }
 
   /// The optional word after the header.
   template <class T>
@@ -69,9 +74,13 @@ struct BasicEntry {
   }
   void set_word(const void* pointer) noexcept { std::memcpy(payload(), &pointer, sizeof(void*)); }
 
-  [[nodiscard]] std::string_view key() const noexcept { return {key_data(), key_bytes}; }
+  [[nodiscard]] std::string_view key() const noexcept { return {key_data(), key_bytes()}; }
+  [[nodiscard]] bool has_key(std::string_view key) const noexcept {
+    if (DICTSQLITE_LIKELY(shape == key.size())) return detail::equal_bytes(payload(), key.data(), key.size());
+    return key_bytes() == key.size() && detail::equal_bytes(key_data(), key.data(), key.size());
+  }
   [[nodiscard]] std::string_view value() const noexcept {
-    const char* data = is_outside() ? word<const char>() : key_data() + key_bytes;
+    const char* data = is_outside() ? word<const char>() : key_data() + key_bytes();
     return {data, value_bytes};
   }
   [[nodiscard]] char* key_data() const noexcept { return payload() + (has_word() ? sizeof(void*) : 0); }
@@ -79,6 +88,9 @@ struct BasicEntry {
   static constexpr std::size_t kHeaderBytes = 40;
 
  private:
+  static constexpr std::uint16_t kWordBit = 0x8000;
+  static_assert(kKeyBytesMax < kWordBit);
+
   [[nodiscard]] char* payload() const noexcept {
     return reinterpret_cast<char*>(const_cast<BasicEntry*>(this)) + kHeaderBytes;
   }

@@ -36,8 +36,8 @@ class BasicEntryPool {
     return block_bytes(Entry::kHeaderBytes + sizeof(void*) + key_bytes) + value_bytes;
   }
   [[nodiscard]] static std::size_t footprint(const Entry& entry) noexcept {
-    if (entry.kind == EntryKind::kSet) return footprint(entry.key_bytes, entry.value_bytes);
-    return block_bytes(Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes);
+    if (entry.kind == EntryKind::kSet) return footprint(entry.key_bytes(), entry.value_bytes);
+    return block_bytes(Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes());
   }
 
   /// An entry with one reference, no sequence yet, or nullptr if memory is short. Copies key and value.
@@ -66,7 +66,7 @@ class BasicEntryPool {
     entry->sequence = 0;
     entry->expires_at = expires_at;
     entry->value_bytes = static_cast<std::uint32_t>(value.size());
-    entry->key_bytes = static_cast<std::uint16_t>(key.size());
+    entry->set_shape(key.size(), word);
     entry->kind = kind;
     entry->visited.store(0, std::memory_order_relaxed);  // nobody else has the entry yet
     if (word) entry->set_word(outside_value);

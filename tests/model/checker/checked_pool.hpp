@@ -42,7 +42,7 @@ class BasicEntryPool<checker::CheckedAtomics> {
     entry->sequence = sequence;
     entry->expires_at = 0;
     entry->value_bytes = 0;
-    entry->key_bytes = static_cast<std::uint16_t>(key.size());
+    entry->set_shape(key.size(), kind >= EntryKind::kPending);
     entry->kind = kind;
     entry->visited.store(0, std::memory_order_relaxed);
     std::memcpy(entry->key_data(), key.data(), key.size());
