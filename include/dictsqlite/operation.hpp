@@ -31,6 +31,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -164,25 +165,32 @@ namespace detail {
 /// An owned copy of a key: short ones without an allocation.
 class KeyCopy {
  public:
+  static constexpr std::size_t kInlineBytes = 47;
+
   KeyCopy() noexcept = default;
   explicit KeyCopy(std::string_view key) noexcept : size_(key.size()) {
-    char* to = inline_;
-    if (size_ > sizeof inline_) to = heap_ = static_cast<char*>(std::malloc(size_));
-    if (to == nullptr) {
-      size_ = 0;
-      out_of_memory_ = true;
+    if (size_ <= kInlineBytes) {
+      copy_few<kInlineBytes>(inline_, key.data(), size_);
       return;
     }
-    copy_bytes(to, key.data(), size_);
+    heap_ = static_cast<char*>(std::malloc(size_));
+    if (heap_ != nullptr) {
+      std::memcpy(heap_, key.data(), size_);
+    } else {
+      size_ = 0;
+      out_of_memory_ = true;
+    }
   }
   KeyCopy(KeyCopy&& other) noexcept
       : size_(std::exchange(other.size_, 0)),
         heap_(std::exchange(other.heap_, nullptr)),
         out_of_memory_(other.out_of_memory_) {
-    if (heap_ == nullptr) copy_few(inline_, other.inline_, size_);
+    if (heap_ == nullptr) copy_few<kInlineBytes>(inline_, other.inline_, size_);
   }
   KeyCopy& operator=(KeyCopy&&) = delete;
-  ~KeyCopy() { std::free(heap_); }
+  ~KeyCopy() {
+    if (heap_ != nullptr) std::free(heap_);  // a call that most keys can do without
+  }
 
   [[nodiscard]] std::string_view view() const noexcept { return {heap_ != nullptr ? heap_ : inline_, size_}; }
   [[nodiscard]] bool out_of_memory() const noexcept { return out_of_memory_; }
@@ -191,7 +199,7 @@ class KeyCopy {
   std::size_t size_ = 0;
   char* heap_ = nullptr;
   bool out_of_memory_ = false;
-  char inline_[47];
+  char inline_[kInlineBytes];
 };
 
 /// The outcome of an operation that ended without a completion. `message` is a literal.
@@ -213,14 +221,21 @@ class [[nodiscard]] GetOperation : public Operation<GetOperation, absl::StatusOr
  private:
   friend class Operation<GetOperation, absl::StatusOr<Value>>;
   DICTSQLITE_EXPORT bool try_now() noexcept;
+  bool try_table() noexcept;
+  bool try_all() noexcept;
   DICTSQLITE_EXPORT bool suspend(detail::Completion* completion) noexcept;
-  DICTSQLITE_EXPORT Result take() noexcept;
+  Result take() noexcept {
+    if (hit_) return std::move(value_);
+    return take_other();
+  }
+  DICTSQLITE_EXPORT Result take_other() noexcept;
   void fail_now(absl::StatusCode code, const char* message) noexcept { immediate_ = {code, message}; }
 
   detail::KeyCopy key_;
+  bool hit_ = false;     // the result is value_
+  bool waited_ = false;  // the result is in the completion
   detail::Immediate immediate_;
   Value value_;
-  bool waited_ = false;  // the result is in the completion
 };
 
 /// Result of contains_async.

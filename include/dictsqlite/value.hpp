@@ -76,7 +76,7 @@ class Value {
   void copy_from(const Value& other) noexcept {
     size_ = other.size_;
     if (is_inline()) {
-      detail::copy_few(storage_.bytes, other.storage_.bytes, size_);
+      detail::copy_few<kInlineBytes>(storage_.bytes, other.storage_.bytes, size_);
     } else {
       storage_.shared = other.storage_.shared;
       detail::retain(storage_.shared);
@@ -85,7 +85,7 @@ class Value {
   void take_from(Value& other) noexcept {
     size_ = std::exchange(other.size_, 0);
     if (is_inline()) {
-      detail::copy_few(storage_.bytes, other.storage_.bytes, size_);
+      detail::copy_few<kInlineBytes>(storage_.bytes, other.storage_.bytes, size_);
     } else {
       storage_.shared = other.storage_.shared;
     }

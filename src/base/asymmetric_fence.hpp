@@ -34,6 +34,9 @@ inline void light_fence() noexcept {
   if (DICTSQLITE_UNLIKELY(detail::light_fences_are_full.load(std::memory_order_relaxed))) detail::full_fence();
 }
 
+/// The same for who knows that light fences cost nothing here.
+inline void free_light_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
 void heavy_fence() noexcept;
 
 /// Whether light fences are free, or full because the kernel refused.

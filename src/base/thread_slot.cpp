@@ -1,5 +1,7 @@
 #include "base/thread_slot.hpp"
 
+#include "base/asymmetric_fence.hpp"
+
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -41,6 +43,7 @@ struct Claim {
   ~Claim() {
     const std::uint32_t slot = slot_of_this_thread;
     slot_of_this_thread = kNoThreadSlot;
+    quick_slot_of_this_thread = kNoThreadSlot;
     if (slot < kThreadSlots) {
       taken[slot / kWordBits].fetch_and(~(std::uint64_t{1} << slot % kWordBits), std::memory_order_release);  // (TN1)
     }
@@ -54,6 +57,8 @@ std::uint32_t claim_thread_slot() noexcept {
   static_cast<void>(claim);
   const std::uint32_t slot = take_number();
   if (slot != kNoThreadSlot) note_seen(slot);
+  prepare_fences();
+  quick_slot_of_this_thread = fences_are_asymmetric() ? slot : kNoThreadSlot;
   return slot_of_this_thread = slot;
 }
 

@@ -22,6 +22,7 @@ inline constexpr std::uint32_t kNoThreadSlot = kThreadSlots;
 namespace detail {
 inline constexpr std::uint32_t kUnclaimed = kThreadSlots + 1;
 inline constinit thread_local std::uint32_t slot_of_this_thread = kUnclaimed;
+inline constinit thread_local std::uint32_t quick_slot_of_this_thread = kNoThreadSlot;
 inline constinit std::atomic<std::uint32_t> slots_seen{0};
 [[nodiscard]] std::uint32_t claim_thread_slot() noexcept;
 }  // namespace detail
@@ -30,6 +31,10 @@ inline constinit std::atomic<std::uint32_t> slots_seen{0};
   const std::uint32_t slot = detail::slot_of_this_thread;
   return DICTSQLITE_LIKELY(slot != detail::kUnclaimed) ? slot : detail::claim_thread_slot();
 }
+
+/// The same if the thread has its number already and light fences cost nothing here; kNoThreadSlot otherwise. For paths
+/// that are to be free of calls: whoever gets a number passes base::free_light_fence() where others take light_fence().
+[[nodiscard]] inline std::uint32_t quick_thread_slot() noexcept { return detail::quick_slot_of_this_thread; }
 
 /// No thread has had this number or a higher one yet. Raised before thread_slot() returns it for the first time.
 [[nodiscard]] inline std::uint32_t thread_slots_seen() noexcept {

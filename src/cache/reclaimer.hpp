@@ -59,29 +59,38 @@ class BasicReclaimer {
   BasicReclaimer(const BasicReclaimer&) = delete;
   BasicReclaimer& operator=(const BasicReclaimer&) = delete;
 
+  /// Where a guard is noted, and the slot's value meanwhile.
+  struct Place {
+    Atomic<std::uint64_t>* slot = nullptr;
+    std::uint64_t inside = 0;
+  };
+
   /// While it lives, every entry its thread finds in the table stays allocated. Hold it briefly: no waiting, no
   /// user code, no suspension under a guard [I9].
   class [[nodiscard]] Guard {
    public:
-    Guard(Atomic<std::uint64_t>& slot, std::uint64_t inside) noexcept : slot_(slot), inside_(inside) {}
-    ~Guard() { slot_.store(inside_ + 1, std::memory_order_release); }  // (G5): our loads end before
+    explicit Guard(const Place& place) noexcept : place_(place) {}
+    ~Guard() {
+      if (place_.slot != nullptr) place_.slot->store(place_.inside + 1, std::memory_order_release);  // (G5): loads end
+    }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
+    /// False after a try_enter() in vain.
+    explicit operator bool() const noexcept { return place_.slot != nullptr; }
+
    private:
-    Atomic<std::uint64_t>& slot_;
-    const std::uint64_t inside_;  // the slot's value while we are
+    const Place place_;
   };
 
   Guard enter() noexcept {
-    const std::uint32_t own = Atomics::thread_slot();
-    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return enter_shared();
-    Atomic<std::uint64_t>& slot = slots_[own].count;
-    const std::uint64_t count = slot.load(std::memory_order_relaxed);  // ours alone
-    if (DICTSQLITE_UNLIKELY(is_inside(count))) return enter_shared();  // a guard within a guard
-    slot.store(count + 1, std::memory_order_release);                  // (G5): what finds it finds us gone before
-    Atomics::light_fence();                                            // (G1)
-    return Guard(slot, count + 1);
+    const Place own = own_place(Atomics::thread_slot(), [] { Atomics::light_fence(); });  // (G1)
+    if (DICTSQLITE_LIKELY(own.slot != nullptr)) return Guard(own);
+    return enter_shared();
+  }
+  /// The same in short, without a call in it, if the thread has a number already and is under no other guard.
+  Guard try_enter() noexcept {
+    return Guard(own_place(Atomics::quick_thread_slot(), [] { Atomics::free_light_fence(); }));  // (G1)
   }
   /// The same for who has no slot free.
   Guard enter_shared() noexcept {
@@ -91,7 +100,7 @@ class BasicReclaimer {
       if (!is_inside(count) &&
           slot.compare_exchange_strong(count, count + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
         Atomics::light_fence();  // (G1)
-        return Guard(slot, count + 1);
+        return Guard({&slot, count + 1});
       }
       if (index + 1 == kShared) Atomics::wait_a_moment();
     }
@@ -139,6 +148,18 @@ class BasicReclaimer {
 
   static constexpr std::uint32_t kSlots = Atomics::kThreadSlots + kShared;
   static constexpr std::size_t kEverything = ~std::size_t{0};
+
+  // Nowhere if the thread has no number, or the slot is taken: by a guard that this one would be within.
+  template <class Fence>
+  [[nodiscard]] Place own_place(std::uint32_t own, Fence&& light_fence) noexcept {
+    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return {};
+    Atomic<std::uint64_t>& slot = slots_[own].count;
+    const std::uint64_t count = slot.load(std::memory_order_relaxed);  // ours alone
+    if (DICTSQLITE_UNLIKELY(is_inside(count))) return {};
+    slot.store(count + 1, std::memory_order_release);  // (G5): what finds it finds us gone before
+    light_fence();
+    return {&slot, count + 1};
+  }
 
   [[nodiscard]] static constexpr bool is_inside(std::uint64_t count) noexcept { return count % 2 != 0; }
 

@@ -20,6 +20,10 @@ namespace {
 // A handle for one operation: empty if the database handle is.
 EngineHandle handle_of(const EngineHandle& owner) noexcept { return owner ? owner.get()->spread() : EngineHandle(); }
 
+[[gnu::noinline]] GetOperation any_get(const EngineHandle& owner, std::string_view key) noexcept {
+  return {handle_of(owner), key};
+}
+
 // The end of the owner's hold on an engine.
 void close_owned(EngineHandle& engine) noexcept {
   if (!engine) return;
@@ -51,7 +55,15 @@ WriteOperation Database::erase_async(std::string_view key, WriteOptions options)
 WriteOperation Database::write_async(const WriteBatch& batch, WriteOptions options) {
   return detail::make_write(handle_of(engine_), batch, options);
 }
-GetOperation Database::get_async(std::string_view key) { return {handle_of(engine_), key}; }
+// Makes no call, unless something is out of the ordinary: that costs less than a hit.
+GetOperation Database::get_async(std::string_view key) {
+  Engine* const engine = engine_.get();
+  if (DICTSQLITE_LIKELY(engine != nullptr && key.size() <= detail::KeyCopy::kInlineBytes &&
+                        engine->handles().try_retain())) {
+    return {EngineHandle(engine), key};
+  }
+  return any_get(engine_, key);
+}
 ContainsOperation Database::contains_async(std::string_view key) { return {handle_of(engine_), key}; }
 BatchGetOperation Database::batch_get_async(std::span<const std::string_view> keys) {
   return {handle_of(engine_), keys};

@@ -252,7 +252,12 @@ EngineHandle EngineHandle::share() const noexcept {
   return EngineHandle(engine_);
 }
 
-void EngineHandle::release() noexcept { std::exchange(engine_, nullptr)->drop_handle(); }
+void EngineHandle::release() noexcept {
+  Engine* const engine = std::exchange(engine_, nullptr);
+  if (DICTSQLITE_LIKELY(engine->handles_.try_release())) return;
+  drop(engine);
+}
+[[gnu::noinline]] void EngineHandle::drop(Engine* engine) noexcept { engine->drop_handle(); }
 
 void retain(const SharedRef& shared) noexcept {
   entry::EntryPool::retain(*reinterpret_cast<entry::Entry*>(shared.bytes));

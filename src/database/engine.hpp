@@ -73,6 +73,8 @@ class Engine final : private flush::FlusherHost, private load::LoaderHost {
   /// Hands a completion to the flusher. False if it has ended: the completion stays the caller's.
   [[nodiscard]] bool wait_for(Completion* completion, flush::WaitFor kind, std::uint64_t sequence) noexcept;
 
+  /// Whether check_key() has no objection.
+  [[nodiscard]] bool is_key(std::string_view key) const noexcept { return key.size() - 1 < options_.key_bytes_max; }
   /// kInvalidArgument with a sentence, or kOk with an empty one.
   [[nodiscard]] Immediate check_key(std::string_view key) const noexcept {
     if (DICTSQLITE_UNLIKELY(key.empty())) return {absl::StatusCode::kInvalidArgument, "the key is empty"};

@@ -39,6 +39,9 @@ class BasicHandleCount {
     if (count_own(-1)) return false;
     return shared_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (N3)
   }
+  /// The same without a call in them. False: it does not work that way, nothing was counted.
+  [[nodiscard]] bool try_retain() noexcept { return count_quickly(+1); }
+  [[nodiscard]] bool try_release() noexcept { return count_quickly(-1); }
   /// The owner lets go. Returns as release() does.
   [[nodiscard]] bool let_go() noexcept {
     owner_has_left_.store(true, std::memory_order_relaxed);  // ordered by the fence
@@ -61,12 +64,22 @@ class BasicHandleCount {
 
   // Counts under the thread's own number. False: it has none, or the owner has left.
   [[nodiscard]] bool count_own(std::int64_t handles) noexcept {
+    if (DICTSQLITE_LIKELY(Atomics::quick_thread_slot() < Atomics::kThreadSlots)) return count_quickly(handles);
     const std::uint32_t own = Atomics::thread_slot();
     if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return false;
+    return count_at(own, handles, [] { Atomics::light_fence(); });  // (N1)
+  }
+  [[nodiscard]] bool count_quickly(std::int64_t handles) noexcept {
+    const std::uint32_t own = Atomics::quick_thread_slot();
+    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return false;
+    return count_at(own, handles, [] { Atomics::free_light_fence(); });  // (N1)
+  }
+  template <class Fence>
+  [[nodiscard]] bool count_at(std::uint32_t own, std::int64_t handles, Fence&& fence) noexcept {
     Atomic<std::int64_t>& count = counts_[own].value;
     const std::int64_t before = count.load(std::memory_order_relaxed);  // ours alone
     count.store(before + kBusy, std::memory_order_relaxed);             // ordered by the fence
-    Atomics::light_fence();                                             // (N1)
+    fence();
     const bool counts = !owner_has_left_.load(std::memory_order_relaxed);
     count.store(counts ? before + handles * kOne : before, std::memory_order_release);  // (N2)
     return counts;

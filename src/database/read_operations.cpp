@@ -30,8 +30,11 @@ bool look_up(Engine* engine, const detail::KeyCopy& key, Immediate& outcome, Use
     outcome = engine->is_closed() ? kClosed : kNoKeyMemory;
     return true;
   }
-  outcome = engine->check_key(key.view());
-  if (DICTSQLITE_UNLIKELY(outcome.code != absl::StatusCode::kOk)) return true;
+  const Immediate refused = engine->check_key(key.view());
+  if (DICTSQLITE_UNLIKELY(refused.code != absl::StatusCode::kOk)) {
+    outcome = refused;
+    return true;
+  }
   Cache& cache = engine->cache();
   const cache::Table::Key wanted = Cache::key(store::kMainTable, key.view());
   cache.table().prefetch_bucket(wanted.hash);  // it comes while the guard is taken, which no load overtakes
@@ -59,9 +62,28 @@ bool suspend_miss(Engine* engine, std::string_view key, detail::Completion* comp
 
 }  // namespace
 
-bool GetOperation::try_now() noexcept {
-  return look_up(engine(), key_, immediate_,
-                 [this](entry::Entry& entry) { detail::ValueAccess::assign(value_, entry, engine_); });
+// A short value of an entry that is where most are. Says no to everything out of the ordinary, and makes no call, so
+// that a compiler keeps all of it in registers.
+[[gnu::always_inline]] inline bool GetOperation::try_table() noexcept {
+  Engine* const engine = this->engine();
+  if (DICTSQLITE_UNLIKELY(engine == nullptr || engine->is_closed() || !engine->is_key(key_.view()))) return false;
+  Cache& cache = engine->cache();
+  const cache::Table::Key wanted = Cache::key(store::kMainTable, key_.view());
+  cache.table().prefetch_bucket(wanted.hash);
+  const cache::Reclaimer::Guard guard = cache.reclaimer().try_enter();
+  if (DICTSQLITE_UNLIKELY(!guard)) return false;
+  const entry::Entry* const entry = cache.table().find_alone(wanted);
+  hit_ = entry != nullptr && entry->has_value() && detail::ValueAccess::assign_short(value_, *entry);
+  return hit_;
+}
+
+bool GetOperation::try_now() noexcept { return DICTSQLITE_LIKELY(try_table()) || try_all(); }
+
+[[gnu::noinline]] bool GetOperation::try_all() noexcept {
+  return look_up(engine(), key_, immediate_, [this](entry::Entry& entry) {
+    detail::ValueAccess::assign(value_, entry, engine_);
+    hit_ = true;
+  });
 }
 
 bool GetOperation::suspend(detail::Completion* completion) noexcept {
@@ -69,9 +91,8 @@ bool GetOperation::suspend(detail::Completion* completion) noexcept {
   return suspend_miss(engine(), key_.view(), completion);
 }
 
-GetOperation::Result GetOperation::take() noexcept {
+GetOperation::Result GetOperation::take_other() noexcept {
   if (immediate_.code != absl::StatusCode::kOk) return absl::Status(immediate_.code, immediate_.message);
-  if (!waited_) return std::move(value_);
   if (completion()->code == absl::StatusCode::kOk) return std::move(completion()->value);
   return detail::make_status(completion()->code, completion()->message);
 }

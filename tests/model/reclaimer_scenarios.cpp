@@ -46,6 +46,12 @@ struct Structures {
     const Reclaimer::Guard guard = reclaimer.enter();
     look();
   }
+  // As a reader who makes no call.
+  void read_shortly() {
+    const Reclaimer::Guard guard = reclaimer.try_enter();
+    expect(static_cast<bool>(guard), "the thread has a number, and no other guard");
+    look();
+  }
   // As a thread without a number.
   void read_sharing() {
     const Reclaimer::Guard guard = reclaimer.enter_shared();
@@ -74,7 +80,7 @@ struct ReaderAndRemover : Structures {
   static constexpr std::size_t kThreads = 2;
 
   void thread(std::size_t index) {
-    if (index == 1) return read();
+    if (index == 1) return read_shortly();
     replace(nullptr);
     for (int call = 0; call < 3; ++call) reclaimer.collect();
   }

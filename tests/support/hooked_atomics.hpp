@@ -68,6 +68,7 @@ struct HookedAtomics : base::StdThreads {
   using Atomic = HookedAtomic<Hook, T>;
   /// What a hook runs in between may run on the same thread: no slot is one's alone.
   [[nodiscard]] static std::uint32_t thread_slot() noexcept { return kThreadSlots; }
+  [[nodiscard]] static std::uint32_t quick_thread_slot() noexcept { return kThreadSlots; }
   [[nodiscard]] static std::uint32_t thread_slots_seen() noexcept { return 0; }
 };
 

@@ -78,6 +78,7 @@ struct WeakAtomics : base::StdThreads {
   template <class T>
   using Atomic = WeakAtomic<T>;
   static void light_fence() noexcept {}
+  static void free_light_fence() noexcept {}
   static void heavy_fence() noexcept {}
 };
 

@@ -45,6 +45,7 @@ class DICTSQLITE_EXPORT EngineHandle {
 
  private:
   void release() noexcept;
+  static void drop(Engine* engine) noexcept;
 
   Engine* engine_ = nullptr;
 };

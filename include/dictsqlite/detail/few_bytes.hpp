@@ -12,20 +12,62 @@ namespace dictsqlite::detail {
 inline constexpr std::size_t kFewBytes = 128;
 
 template <std::size_t kBytes>
-inline void copy_step(char*& to, const char*& from) noexcept {
-  std::memcpy(to, from, kBytes);
-  to += kBytes;
-  from += kBytes;
+inline void copy_at(char* to, const char* from, std::size_t at) noexcept {
+  std::memcpy(to + at, from + at, kBytes);
+}
+// Nothing where kMax says that so much is never copied: a compiler would warn of it.
+template <std::size_t kMax, std::size_t kAt>
+inline void copy_16_if(char* to, const char* from) noexcept {
+  if constexpr (kAt + 16 <= kMax) copy_at<16>(to, from, kAt);
 }
 
-/// memcpy() of about kFewBytes at most. By moves that do not overlap: what is copied on at once is then read as it was
-/// written, which a processor's store buffer hands on; parts of two stores it does not.
+/// memcpy() of at most kMax. By moves that do not overlap: what is copied on at once is then read as it was written,
+/// which a processor's store buffer hands on; parts of two stores it does not.
+template <std::size_t kMax = kFewBytes>
 inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
-  for (; bytes >= 16; bytes -= 16) copy_step<16>(to, from);
-  if ((bytes & 8) != 0) copy_step<8>(to, from);
-  if ((bytes & 4) != 0) copy_step<4>(to, from);
-  if ((bytes & 2) != 0) copy_step<2>(to, from);
-  if ((bytes & 1) != 0) *to = *from;
+  static_assert(kMax <= kFewBytes);
+  switch (bytes / 16) {
+    case 8:
+      copy_16_if<kMax, 112>(to, from);
+      [[fallthrough]];
+    case 7:
+      copy_16_if<kMax, 96>(to, from);
+      [[fallthrough]];
+    case 6:
+      copy_16_if<kMax, 80>(to, from);
+      [[fallthrough]];
+    case 5:
+      copy_16_if<kMax, 64>(to, from);
+      [[fallthrough]];
+    case 4:
+      copy_16_if<kMax, 48>(to, from);
+      [[fallthrough]];
+    case 3:
+      copy_16_if<kMax, 32>(to, from);
+      [[fallthrough]];
+    case 2:
+      copy_16_if<kMax, 16>(to, from);
+      [[fallthrough]];
+    case 1:
+      copy_16_if<kMax, 0>(to, from);
+      break;
+    default:
+      break;
+  }
+  std::size_t at = bytes & ~std::size_t{15};
+  if ((bytes & 8) != 0) {
+    copy_at<8>(to, from, at);
+    at += 8;
+  }
+  if ((bytes & 4) != 0) {
+    copy_at<4>(to, from, at);
+    at += 4;
+  }
+  if ((bytes & 2) != 0) {
+    copy_at<2>(to, from, at);
+    at += 2;
+  }
+  if ((bytes & 1) != 0) to[at] = from[at];
 }
 
 /// memcpy() of any length that is short as a rule.

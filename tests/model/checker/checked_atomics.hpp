@@ -135,6 +135,7 @@ struct CheckedAtomics {
     Execution* const execution = Execution::current();
     return execution != nullptr ? static_cast<std::uint32_t>(execution->thread()) : 0;
   }
+  [[nodiscard]] static std::uint32_t quick_thread_slot() noexcept { return thread_slot(); }
   [[nodiscard]] static std::uint32_t thread_slots_seen() noexcept { return kThreadSlots; }
   /// All on one: there they meet.
   [[nodiscard]] static std::size_t stripe(std::size_t) noexcept { return 0; }
@@ -142,6 +143,9 @@ struct CheckedAtomics {
   static void prepare_fences() noexcept {}
   static void light_fence(const std::source_location& place = std::source_location::current()) noexcept {
     if (Execution* const execution = Execution::current()) execution->fence(Fence::kLight, place);
+  }
+  static void free_light_fence(const std::source_location& place = std::source_location::current()) noexcept {
+    light_fence(place);
   }
   static void heavy_fence(const std::source_location& place = std::source_location::current()) noexcept {
     if (Execution* const execution = Execution::current()) execution->fence(Fence::kHeavy, place);

@@ -2,6 +2,7 @@
 // while all of them live, more of them than there are numbers.
 #include "base/thread_slot.hpp"
 
+#include "base/asymmetric_fence.hpp"
 #include "support/start_line.hpp"
 
 #include <gtest/gtest.h>
@@ -66,11 +67,28 @@ TEST(ThreadSlot, IsBelowWhatHasBeenSeen) {
   EXPECT_LE(thread_slots_seen(), kThreadSlots);
 }
 
+TEST(ThreadSlot, IsQuickToHaveOnceTheThreadHasIt) {
+  std::uint32_t before = 0;
+  std::uint32_t number = 0;
+  std::uint32_t after = 0;
+  std::thread([&] {
+    before = quick_thread_slot();
+    number = thread_slot();
+    after = quick_thread_slot();
+  }).join();
+  EXPECT_EQ(before, kNoThreadSlot);
+  EXPECT_EQ(after, fences_are_asymmetric() ? number : kNoThreadSlot);
+}
+
 // Its other thread-local objects are destroyed after the number was given back, and may still use a database.
 TEST(ThreadSlot, IsNoneAtTheVeryEndOfAThread) {
   static std::uint32_t at_the_end = 0;
+  static std::uint32_t quick_at_the_end = 0;
   struct Late {
-    ~Late() { at_the_end = thread_slot(); }
+    ~Late() {
+      at_the_end = thread_slot();
+      quick_at_the_end = quick_thread_slot();
+    }
   };
   std::thread([] {
     static thread_local Late late;
@@ -78,6 +96,7 @@ TEST(ThreadSlot, IsNoneAtTheVeryEndOfAThread) {
     EXPECT_LT(thread_slot(), kThreadSlots);
   }).join();
   EXPECT_EQ(at_the_end, kNoThreadSlot);
+  EXPECT_EQ(quick_at_the_end, kNoThreadSlot);
 }
 
 }  // namespace
