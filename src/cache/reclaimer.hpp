@@ -53,7 +53,7 @@ class BasicReclaimer {
     free_old(kEverything);
     old_.store(waiting_.load(std::memory_order_relaxed), std::memory_order_relaxed);  // the same
     free_old(kEverything);
-    old_.store(retired_.load(std::memory_order_relaxed), std::memory_order_relaxed);  // the same
+    old_.store(first_of(retired_.load(std::memory_order_relaxed)), std::memory_order_relaxed);  // the same
     free_old(kEverything);
   }
   BasicReclaimer(const BasicReclaimer&) = delete;
@@ -108,11 +108,11 @@ class BasicReclaimer {
 
   /// Takes over the table's reference of an entry that the caller has just removed from it.
   void retire(Entry* entry) noexcept {
-    backlog_bytes_.fetch_add(EntryPool::footprint(*entry), std::memory_order_relaxed);  // a gauge
-    std::uint32_t first = retired_.load(std::memory_order_relaxed);                     // validated by the CAS
+    const std::uint64_t one = units_of(*entry) << 32 | pool_.offset_of(entry);
+    std::uint64_t retired = retired_.load(std::memory_order_relaxed);  // validated by the CAS
     do {
-      entry->retired_next = first;
-    } while (!retired_.compare_exchange_weak(first, pool_.offset_of(entry), std::memory_order_release,
+      entry->retired_next = first_of(retired);
+    } while (!retired_.compare_exchange_weak(retired, (retired >> 32 << 32) + one, std::memory_order_release,
                                              std::memory_order_relaxed));  // (G6)
   }
 
@@ -133,8 +133,12 @@ class BasicReclaimer {
     collecting_.store(false, std::memory_order_release);                                 // (G7)
   }
 
-  /// Bytes of entries that are out of the table and not yet free.
-  [[nodiscard]] std::size_t backlog_bytes() const noexcept { return backlog_bytes_.load(std::memory_order_relaxed); }
+  /// Bytes of entries that are out of the table and not yet free, in units of 16 for each. Too much while a collector
+  /// takes what was retired, never too little.
+  [[nodiscard]] std::size_t backlog_bytes() const noexcept {
+    const std::uint64_t retired = retired_.load(std::memory_order_acquire);  // (G8)
+    return ((retired >> 32) + taken_units_.load(std::memory_order_relaxed)) * kUnit;
+  }
 
  private:
   struct alignas(base::kCacheLine) Slot {
@@ -161,13 +165,22 @@ class BasicReclaimer {
     return {&slot, count + 1};
   }
 
+  // 64 GiB fit what retired_ has for them.
+  static constexpr std::size_t kUnit = 16;
+  [[nodiscard]] static std::uint64_t units_of(const Entry& entry) noexcept {
+    return (EntryPool::footprint(entry) + kUnit - 1) / kUnit;
+  }
+  [[nodiscard]] static constexpr std::uint32_t first_of(std::uint64_t retired) noexcept {
+    return static_cast<std::uint32_t>(retired);
+  }
+
   [[nodiscard]] static constexpr bool is_inside(std::uint64_t count) noexcept { return count % 2 != 0; }
 
   // Under collecting_, with no old entries left. True if there are some now.
   [[nodiscard]] bool find_old() noexcept {
     std::uint32_t waiting = waiting_.load(std::memory_order_relaxed);  // handed on by (G7)
     if (waiting == 0) {
-      waiting = retired_.exchange(0, std::memory_order_acquire);  // (G6)
+      waiting = take_retired();
       if (waiting == 0) return false;
       note_readers();
     }
@@ -175,6 +188,17 @@ class BasicReclaimer {
     waiting_.store(is_old ? 0 : waiting, std::memory_order_relaxed);  // handed on by (G7)
     if (is_old) old_.store(waiting, std::memory_order_relaxed);       // the same
     return is_old;
+  }
+  // Its bytes count as taken before they no longer count as retired (G8).
+  [[nodiscard]] std::uint32_t take_retired() noexcept {
+    const std::uint64_t taken = taken_units_.load(std::memory_order_relaxed);  // handed on by (G7)
+    std::uint64_t retired = retired_.load(std::memory_order_relaxed);          // validated by the CAS
+    do {
+      if (retired == 0) return 0;
+      taken_units_.store(taken + (retired >> 32), std::memory_order_relaxed);  // ordered by the CAS
+    } while (!retired_.compare_exchange_weak(retired, 0, std::memory_order_acq_rel,
+                                             std::memory_order_relaxed));  // (G6) (G8)
+    return first_of(retired);
   }
   void note_readers() noexcept {
     Atomics::heavy_fence();                              // (G2)
@@ -205,24 +229,25 @@ class BasicReclaimer {
 
   // Under collecting_, or when nobody else is left.
   void free_old(std::size_t entries_max) noexcept {
-    std::size_t bytes = 0;
+    std::uint64_t units = 0;
     std::uint32_t old = old_.load(std::memory_order_relaxed);  // handed on by (G7)
     for (std::size_t count = 0; old != 0 && count < entries_max; ++count) {
       Entry* entry = pool_.at(old);
       old = entry->retired_next;
       if (old != 0) pool_.prefetch(old);
-      bytes += EntryPool::footprint(*entry);
+      units += units_of(*entry);
       pool_.release(entry);
     }
-    old_.store(old, std::memory_order_relaxed);                  // the same
-    backlog_bytes_.fetch_sub(bytes, std::memory_order_relaxed);  // a gauge
+    old_.store(old, std::memory_order_relaxed);                                                           // the same
+    taken_units_.store(taken_units_.load(std::memory_order_relaxed) - units, std::memory_order_relaxed);  // the same
   }
 
   EntryPool& pool_;
-  alignas(base::kCacheLine) Atomic<std::uint32_t> retired_{0};  // stack, linked by retired_next. (G6)
-  alignas(base::kCacheLine) Atomic<std::size_t> backlog_bytes_{0};
-  Atomic<bool> collecting_{false};  // somebody is in collect() or collect_some(). (G7)
-  // The rest is only for who has collecting_.
+  // Stack, linked by retired_next: low half the first one's offset, high half the units of all. (G6) (G8)
+  alignas(base::kCacheLine) Atomic<std::uint64_t> retired_{0};
+  alignas(base::kCacheLine) Atomic<bool> collecting_{false};  // somebody is in collect() or collect_some(). (G7)
+  // The rest is written only by who has collecting_.
+  Atomic<std::uint64_t> taken_units_{0};    // of what waits or is old. (G8)
   Atomic<std::uint32_t> waiting_{0};        // taken, and perhaps seen by one of `readers_`
   Atomic<std::uint32_t> readers_noted_{0};  // how many of those may still be inside: the first ones
   Atomic<std::uint32_t> old_{0};            // of what nobody sees the next to be freed

@@ -184,6 +184,25 @@ struct TwoCollectors : Structures {
   void check() {}
 };
 
+// What is retired counts throughout, whoever takes it meanwhile: a database without a disk would take itself for full.
+struct BacklogUnderACollector : Structures {
+  static constexpr std::size_t kThreads = 2;
+
+  BacklogUnderACollector() {
+    reclaimer.retire(cell.replace(nullptr));
+    bytes = reclaimer.backlog_bytes();
+    expect(bytes != 0, "one is retired");
+  }
+  void thread(std::size_t index) {
+    if (index == 1) return reclaimer.collect();
+    expect(reclaimer.backlog_bytes() >= bytes, "what waits for the guard is in the backlog");
+  }
+  void check() { expect(reclaimer.backlog_bytes() == bytes, "nothing was freed"); }
+
+  std::size_t bytes = 0;
+  const Reclaimer::Guard guard = reclaimer.enter_shared();
+};
+
 }  // namespace
 
 std::vector<Study> reclaimer_studies() {
@@ -200,6 +219,8 @@ std::vector<Study> reclaimer_studies() {
       {scenario_of<CollectorsInTurn<false>>("reclaimer: collectors in turn"), {.preemptions = 1, .stale_accesses = 1}},
       {scenario_of<CollectorsInTurn<true>>("reclaimer: collectors in turn, in portions"),
        {.preemptions = 1, .stale_accesses = 1}},
+      {scenario_of<BacklogUnderACollector>("reclaimer: the backlog under a collector"),
+       {.preemptions = 2, .stale_accesses = 1}},
       {scenario_of<TwoCollectors>("reclaimer: two collectors"), {.preemptions = 2, .stale_accesses = 1}},
   };
 }
