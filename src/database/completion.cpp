@@ -63,7 +63,8 @@ void release(Completion* completion) noexcept {
   if (completion->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // (C2)
   const EngineHandle engine = std::move(completion->engine);
   completion->~Completion();
-  engine.get()->cache().pool().release_block(reinterpret_cast<std::byte*>(completion) - kBlockPrefix);
+  engine.get()->cache().pool().release_block(reinterpret_cast<std::byte*>(completion) - kBlockPrefix,
+                                             kBlockPrefix + sizeof(Completion));
 }
 
 void abandon(Completion* completion) noexcept {

@@ -46,7 +46,8 @@ struct BasicEntry {
   // List of the reclaimer it waits in after it left the table. Written by whoever removed it.
   std::uint32_t retired_next;
   std::uint32_t table_id;
-  // Place in the order of all writes; for a loaded entry that of its snapshot. Stamped before it is installed.
+  // Place in the order of all writes; for a loaded entry that of its snapshot. Stamped before it is installed. Until
+  // then the hash of a write's key, or 0 if nobody has computed it.
   std::uint64_t sequence;
   std::int64_t expires_at;  // milliseconds since the Unix epoch; 0: never
   std::uint32_t value_bytes;

@@ -10,6 +10,7 @@
 #include "base/assert.hpp"
 #include "base/compiler.hpp"
 #include "entry/entry.hpp"
+#include "entry/magazines.hpp"
 #include "entry/slab.hpp"
 
 #include <cstddef>
@@ -36,8 +37,7 @@ class BasicEntryPool {
     return block_bytes(Entry::kHeaderBytes + sizeof(void*) + key_bytes) + value_bytes;
   }
   [[nodiscard]] static std::size_t footprint(const Entry& entry) noexcept {
-    if (entry.kind == EntryKind::kSet) return footprint(entry.key_bytes(), entry.value_bytes);
-    return block_bytes(Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes());
+    return block_bytes(inside_bytes(entry)) + (entry.is_outside() ? entry.value_bytes : 0);
   }
 
   /// An entry with one reference, no sequence yet, or nullptr if memory is short. Copies key and value.
@@ -53,7 +53,7 @@ class BasicEntryPool {
     if (outside) {
       outside_value = static_cast<char*>(std::malloc(value.size()));
       if (outside_value == nullptr) {
-        release_block(block);
+        release_block(block, bytes);
         return nullptr;
       }
       slab_.add_outside_bytes(static_cast<std::int64_t>(value.size()));
@@ -90,13 +90,16 @@ class BasicEntryPool {
   /// Gives up one reference; frees the entry with the last.
   void release(Entry* entry) noexcept {
     // (E1) Each owner's reads happen before its release; acquire makes the last one see them all. Pairs with itself.
-    if (entry->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // (E1)
-    destroy(entry);
+    // Who has the only one knows without counting: nobody else can make a second from it.
+    const bool is_last = entry->references.load(std::memory_order_acquire) == 1 ||        // (E1)
+                         entry->references.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (E1)
+    if (is_last) destroy(entry);
   }
 
   /// A block for records other than entries (completions, flights), from the same bounded memory.
-  [[nodiscard]] void* allocate_block(std::size_t bytes) noexcept { return slab_.allocate(bytes); }
-  void release_block(void* block) noexcept { slab_.release(block); }
+  [[nodiscard]] void* allocate_block(std::size_t bytes) noexcept { return magazines_.allocate(bytes); }
+  /// `bytes` as it was allocated.
+  void release_block(void* block, std::size_t bytes) noexcept { magazines_.release(block, bytes); }
 
   [[nodiscard]] BlockOffset offset_of(const Entry* entry) const noexcept { return slab_.offset_of(entry); }
   [[nodiscard]] Entry* at(BlockOffset offset) const noexcept { return static_cast<Entry*>(slab_.at(offset)); }
@@ -109,21 +112,33 @@ class BasicEntryPool {
     base::prefetch_for_write(block);
     __builtin_prefetch(block + base::kCacheLine);
   }
-  [[nodiscard]] std::size_t used_bytes() const noexcept { return slab_.used_bytes(); }
+  /// Bytes of all that was made and is not yet freed: exact when nobody makes or frees anything.
+  [[nodiscard]] std::size_t used_bytes() const noexcept {
+    const std::size_t kept = magazines_.kept_bytes();
+    const std::size_t allocated = slab_.used_bytes();
+    return allocated > kept ? allocated - kept : 0;
+  }
 
  private:
   [[nodiscard]] static std::size_t block_bytes(std::size_t bytes) noexcept {
     return SizeClass::bytes(SizeClass::of(bytes));
   }
+  // Of the block that the entry is in.
+  [[nodiscard]] static std::size_t inside_bytes(const Entry& entry) noexcept {
+    return Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes() +
+           (entry.is_outside() ? 0 : entry.value_bytes);
+  }
   void destroy(Entry* entry) noexcept {
+    const std::size_t bytes = inside_bytes(*entry);
     if (entry->is_outside()) {
       slab_.add_outside_bytes(-static_cast<std::int64_t>(entry->value_bytes));
       std::free(entry->template word<char>());
     }
-    slab_.release(entry);
+    magazines_.release(entry, bytes);
   }
 
   BasicSlab<Atomics> slab_;
+  BasicMagazines<Atomics> magazines_{slab_};
 };
 
 using EntryPool = BasicEntryPool<>;

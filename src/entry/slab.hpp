@@ -162,6 +162,18 @@ class BasicSlab {
   /// Counts memory that belongs to an entry but lives outside (large values).
   void add_outside_bytes(std::int64_t bytes) noexcept { count_used(bytes); }
 
+  /// The link that a free block begins with.
+  [[nodiscard]] static Atomic<std::uint32_t>& link_of(void* block) noexcept {
+    return *std::launder(reinterpret_cast<Atomic<std::uint32_t>*>(block));
+  }
+  /// Fetches a block's first lines to be written: the rest of a longer one the processor fetches by itself meanwhile.
+  static void prefetch_block(void* block, std::uint32_t size_class) noexcept {
+    const std::size_t bytes = std::min(SizeClass::bytes(size_class), 4 * base::kCacheLine);
+    for (std::size_t at = 0; at < bytes; at += base::kCacheLine) {
+      base::prefetch_for_write(static_cast<std::byte*>(block) + at);
+    }
+  }
+
  private:
   static constexpr std::size_t kStripes = 4;
 
@@ -223,19 +235,8 @@ class BasicSlab {
   [[nodiscard]] static constexpr std::uint32_t blocks_per_span(std::uint32_t size_class) noexcept {
     return static_cast<std::uint32_t>(kSpanBytes / SizeClass::bytes(size_class));
   }
-  [[nodiscard]] static Atomic<std::uint32_t>& link_of(void* block) noexcept {
-    return *std::launder(reinterpret_cast<Atomic<std::uint32_t>*>(block));
-  }
   [[nodiscard]] void* block_at(std::uint32_t span, std::uint32_t size_class, std::uint32_t index) noexcept {
     return base_ + std::size_t{span} * kSpanBytes + std::size_t{index} * SizeClass::bytes(size_class);
-  }
-
-  // Its first lines: the rest of a longer one the processor fetches by itself while it is written.
-  static void prefetch_block(void* block, std::uint32_t size_class) noexcept {
-    const std::size_t bytes = std::min(SizeClass::bytes(size_class), 4 * base::kCacheLine);
-    for (std::size_t at = 0; at < bytes; at += base::kCacheLine) {
-      base::prefetch_for_write(static_cast<std::byte*>(block) + at);
-    }
   }
 
   // A block of the span, or nullptr if it has none left or does not serve this class (any more).

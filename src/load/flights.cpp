@@ -84,15 +84,19 @@ void Flights::answer(Completion* completion, Entry& entry) const noexcept {
   }
 }
 
+namespace {
+// The block's first word stays the slab's, see BasicSlab::allocate().
+constexpr std::size_t kFlightBytes = sizeof(Flight) + sizeof(std::uint64_t);
+}  // namespace
+
 Flight* Flights::make(const Table::Key& key) noexcept {
-  void* block = cache_.pool().allocate_block(sizeof(Flight) + sizeof(std::uint64_t));
+  void* block = cache_.pool().allocate_block(kFlightBytes);
   if (block == nullptr) return nullptr;
   Entry* pending = cache_.pool().make(EntryKind::kPending, key.table_id, key.bytes, {}, 0);
   if (pending == nullptr) {
-    cache_.pool().release_block(block);
+    cache_.pool().release_block(block, kFlightBytes);
     return nullptr;
   }
-  // The block's first word stays the slab's, see BasicSlab::allocate().
   auto* flight = new (static_cast<std::byte*>(block) + sizeof(std::uint64_t)) Flight();
   flight->hash = key.hash;
   flight->pending = pending;
@@ -105,7 +109,7 @@ void Flights::destroy(Flight* flight) noexcept {
   cache_.pool().release(flight->pending);
   if (flight->loaded != nullptr) cache_.pool().release(flight->loaded);
   flight->~Flight();
-  cache_.pool().release_block(reinterpret_cast<std::byte*>(flight) - sizeof(std::uint64_t));
+  cache_.pool().release_block(reinterpret_cast<std::byte*>(flight) - sizeof(std::uint64_t), kFlightBytes);
 }
 
 // A flight that was made and never took off.

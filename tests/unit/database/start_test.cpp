@@ -5,6 +5,7 @@
 
 #include "support/library_threads.hpp"
 #include "support/open_database.hpp"
+#include "support/taken_memory.hpp"
 #include "support/temporary_directory.hpp"
 #include "unit/database/bare_database.hpp"
 
@@ -75,12 +76,7 @@ class StartWithoutMemory : public testing::Test {
     database_.know(entry::EntryKind::kSet, "known", "1");
     accepted_.emplace(made(Ack::kAccepted));
     durable_.emplace(made(Ack::kDurable));
-    for (const std::size_t bytes : {entry::kBlockBytesMax, std::size_t{1024}, std::size_t{256}, std::size_t{64}}) {
-      while (void* block = database_.pool().allocate_block(bytes)) blocks_.push_back(block);
-    }
-  }
-  ~StartWithoutMemory() override {
-    for (void* block : blocks_) database_.pool().release_block(block);
+    taken_.emplace(database_.pool());
   }
   WriteOperation made(Ack ack) {
     entry::Entry* const entry =
@@ -93,7 +89,7 @@ class StartWithoutMemory : public testing::Test {
   BareDatabase database_;
   std::optional<WriteOperation> accepted_;
   std::optional<WriteOperation> durable_;
-  std::vector<void*> blocks_;
+  std::optional<testing_support::TakenMemory> taken_;
 };
 
 TEST_F(StartWithoutMemory, PostsWhatIsReady) {

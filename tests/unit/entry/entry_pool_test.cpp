@@ -91,7 +91,7 @@ TEST(EntryPool, SharesItsMemoryWithOtherRecords) {
   void* const block = pool.allocate_block(200);
   ASSERT_NE(block, nullptr);
   EXPECT_EQ(pool.used_bytes(), 208u);
-  pool.release_block(block);
+  pool.release_block(block, 200);
   EXPECT_EQ(pool.used_bytes(), 0u);
 }
 

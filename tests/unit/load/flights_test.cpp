@@ -4,6 +4,7 @@
 
 #include "support/scale.hpp"
 #include "support/start_line.hpp"
+#include "support/taken_memory.hpp"
 #include "unit/load/flights_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -178,11 +179,7 @@ TEST_F(FlightsTest, SayThatMemoryWasShortForWhatWasLoaded) {
 }
 
 TEST_F(FlightsTest, SayThatMemoryIsShortForALoad) {
-  // All the slab in the hands of somebody else.
-  std::vector<void*> blocks;
-  for (const std::size_t bytes : {entry::kBlockBytesMax, std::size_t{1024}, std::size_t{256}, std::size_t{64}}) {
-    while (void* block = cache_.pool().allocate_block(bytes)) blocks.push_back(block);
-  }
+  const testing_support::TakenMemory taken(cache_.pool());
   Reader& refused = reader();
   EXPECT_EQ(miss(refused, "key"), MissOutcome::kReady);
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
@@ -190,7 +187,6 @@ TEST_F(FlightsTest, SayThatMemoryIsShortForALoad) {
   EXPECT_EQ(refused.answers(), 0);
   EXPECT_EQ(flights_.in_flight(), 0u);
   EXPECT_EQ(known("key"), "(nothing)");
-  for (void* block : blocks) cache_.pool().release_block(block);
 }
 
 // --- writes that come meanwhile ---
