@@ -130,6 +130,7 @@ WriteOperation make_write(EngineHandle handle, EntryKind kind, std::string_view 
   Entry* entry = engine->cache().pool().make(kind, store::kMainTable, key, value, store::kNoExpiry);
   engine->cache().table().prefetch_entry_for_install(hash);
   if (entry == nullptr) return refuse(std::move(handle), absl::StatusCode::kResourceExhausted, kNoMemory);
+  entry->sequence = hash;
   return WriteOperation(std::move(handle), entry, ack_of(*engine, options));
 }
 

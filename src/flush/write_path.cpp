@@ -93,18 +93,18 @@ Accepted WritePath::accept_with_room(Entry* entry, Ring ring) noexcept {
 void WritePath::install(Entry* entry, std::uint64_t sequence) noexcept {
   // Without a disk nothing is clean in the sense of evictable: no entry may give way to another.
   const std::uint64_t applied = limits_.memory_only ? 0 : watermarks_.applied.value();
-  entry->sequence = sequence;
+  const auto put = [&](Entry& row) {
+    const std::uint64_t hash = row.sequence != 0 ? row.sequence : base::hash_key(row.table_id, row.key());
+    row.sequence = sequence;
+    EntryPool::retain_unshared(row);  // the cache's reference; the other one is the pipeline's
+    cache_.table().install(hash, &row, applied);
+  };
   if (entry->kind == EntryKind::kBatch) {
     const BatchRows& batch = *entry->word<BatchRows>();
-    for (std::size_t index = 0; index < batch.count; ++index) {
-      Entry* row = batch.rows[index];
-      row->sequence = sequence;
-      EntryPool::retain_unshared(*row);  // the cache's reference; the other one is the pipeline's
-      cache_.table().install(base::hash_key(row->table_id, row->key()), row, applied);
-    }
+    entry->sequence = sequence;
+    for (std::size_t index = 0; index < batch.count; ++index) put(*batch.rows[index]);
   } else {
-    EntryPool::retain_unshared(*entry);  // the same
-    cache_.table().install(base::hash_key(entry->table_id, entry->key()), entry, applied);
+    put(*entry);
   }
 }
 
