@@ -32,7 +32,7 @@ DICTSQLITE_EXPORT void release(const SharedRef& shared) noexcept;
 /// or the database closed. A handle to a longer value keeps its bytes in memory beyond the cache budget.
 ///
 /// Thread-safety: as an int. Different handles to the same bytes may be used from different threads.
-/// Cost:          a copy is a memcpy of at most kInlineBytes or one atomic increment; it never allocates.
+/// Cost:          a copy is a memcpy of kInlineBytes or one atomic increment; it never allocates.
 class Value {
  public:
   /// Longest value that is copied into the handle.
@@ -73,20 +73,21 @@ class Value {
   friend class detail::ValueAccess;
 
   [[nodiscard]] bool is_inline() const noexcept { return size_ <= kInlineBytes; }
+  [[nodiscard]] bool has_bytes() const noexcept { return size_ - 1 < kInlineBytes; }  // inline, and some
   void copy_from(const Value& other) noexcept {
     size_ = other.size_;
-    if (is_inline()) {
-      detail::copy_few<kInlineBytes>(storage_.bytes, other.storage_.bytes, size_);
-    } else {
+    if (has_bytes()) {
+      detail::copy_all<kInlineBytes>(storage_.bytes, other.storage_.bytes);
+    } else if (!empty()) {
       storage_.shared = other.storage_.shared;
       detail::retain(storage_.shared);
     }
   }
   void take_from(Value& other) noexcept {
     size_ = std::exchange(other.size_, 0);
-    if (is_inline()) {
-      detail::copy_few<kInlineBytes>(storage_.bytes, other.storage_.bytes, size_);
-    } else {
+    if (has_bytes()) {
+      detail::copy_all<kInlineBytes>(storage_.bytes, other.storage_.bytes);
+    } else if (!empty()) {
       storage_.shared = other.storage_.shared;
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #define DICTSQLITE_LIKELY(x) (__builtin_expect(static_cast<bool>(x), true))
 #define DICTSQLITE_UNLIKELY(x) (__builtin_expect(static_cast<bool>(x), false))
@@ -19,6 +20,17 @@ inline void prefetch_for_write(const void* line) noexcept {
   asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
 #else
   __builtin_prefetch(line, 1);
+#endif
+}
+
+/// 2 * `bits` + (`a` < `b`): the processor's carry is that comparison's result, and what an addition takes in.
+/// Compilers take three instructions for it.
+[[nodiscard]] inline std::uint32_t shift_in_less(std::uint32_t bits, std::uint64_t a, std::uint64_t b) noexcept {
+#if defined(__x86_64__)
+  asm("cmpq %2, %1\n\tadcl %0, %0" : "+r"(bits) : "r"(a), "r"(b) : "cc");
+  return bits;
+#else
+  return 2 * bits + std::uint32_t{a < b};
 #endif
 }
 

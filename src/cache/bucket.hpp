@@ -54,7 +54,7 @@ struct alignas(base::kCacheLine) BasicBucket {
 #pragma GCC unroll 7
     for (std::size_t index = 0; index < kSlots; ++index) {
       const std::uint64_t seen_word = slots[index].load(std::memory_order_seq_cst);  // (T2) (T5)
-      seen.matching = 2 * seen.matching + std::uint32_t{tag(seen_word ^ wanted) == 0};
+      seen.matching = base::shift_in_less(seen.matching, seen_word ^ wanted, std::uint64_t{1} << 48);
     }
     return seen;
   }

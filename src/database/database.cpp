@@ -59,7 +59,7 @@ WriteOperation Database::write_async(const WriteBatch& batch, WriteOptions optio
 GetOperation Database::get_async(std::string_view key) {
   Engine* const engine = engine_.get();
   if (DICTSQLITE_LIKELY(engine != nullptr && key.size() <= detail::KeyCopy::kInlineBytes &&
-                        engine->handles().try_retain())) {
+                        engine->handles().try_retain_by_owner())) {
     return {EngineHandle(engine), key};
   }
   return any_get(engine_, key);

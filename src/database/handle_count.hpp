@@ -39,8 +39,15 @@ class BasicHandleCount {
     if (count_own(-1)) return false;
     return shared_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (N3)
   }
-  /// The same without a call in them. False: it does not work that way, nothing was counted.
-  [[nodiscard]] bool try_retain() noexcept { return count_quickly(+1); }
+  /// retain() by the owner, and release(), without a call in them. False: it does not work that way, nothing was
+  /// counted. The owner cannot have left: he need not look, and nobody adds up meanwhile.
+  [[nodiscard]] bool try_retain_by_owner() noexcept {
+    const std::uint32_t own = Atomics::quick_thread_slot();
+    if (DICTSQLITE_UNLIKELY(own >= Atomics::kThreadSlots)) return false;
+    Atomic<std::int64_t>& count = counts_[own].value;
+    count.store(count.load(std::memory_order_relaxed) + kOne, std::memory_order_relaxed);  // ours alone
+    return true;
+  }
   [[nodiscard]] bool try_release() noexcept { return count_quickly(-1); }
   /// The owner lets go. Returns as release() does.
   [[nodiscard]] bool let_go() noexcept {

@@ -69,7 +69,6 @@ bool suspend_miss(Engine* engine, std::string_view key, detail::Completion* comp
   if (DICTSQLITE_UNLIKELY(engine == nullptr || engine->is_closed() || !engine->is_key(key_.view()))) return false;
   Cache& cache = engine->cache();
   const cache::Table::Key wanted = Cache::key(store::kMainTable, key_.view());
-  cache.table().prefetch_bucket(wanted.hash);
   const cache::Reclaimer::Guard guard = cache.reclaimer().try_enter();
   if (DICTSQLITE_UNLIKELY(!guard)) return false;
   const entry::Entry* const entry = cache.table().find_alone(wanted);

@@ -5,7 +5,7 @@
 // touch an entry without counting.
 //
 // Layout: this header, then one 8-byte word if the kind or the size asks for it (see word()), then the key, then
-// the value unless it lives outside the slab.
+// the value, padded, unless it lives outside the slab.
 #pragma once
 
 #include <dictsqlite/detail/few_bytes.hpp>
@@ -33,6 +33,12 @@ enum class EntryKind : std::uint8_t {
 inline constexpr std::size_t kKeyBytesMax = 8000;
 /// Header, key and value of up to this many bytes together are one block; otherwise the value lives outside.
 inline constexpr std::size_t kEntryInsideMax = kBlockBytesMax;
+
+/// Values of up to this many bytes take whole words of 8, so that they can be copied by them.
+inline constexpr std::size_t kPaddedValueMax = 128;
+[[nodiscard]] constexpr std::size_t padded_bytes(std::size_t value_bytes) noexcept {
+  return value_bytes <= kPaddedValueMax ? (value_bytes + 7) / 8 * 8 : value_bytes;
+}
 
 template <class Atomics = base::StdAtomics>
 struct BasicEntry {

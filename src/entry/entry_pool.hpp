@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <string_view>
 
@@ -32,7 +33,7 @@ class BasicEntryPool {
 
   /// Bytes an entry of this shape takes from the budgets.
   [[nodiscard]] static std::size_t footprint(std::size_t key_bytes, std::size_t value_bytes) noexcept {
-    const std::size_t whole = Entry::kHeaderBytes + key_bytes + value_bytes;
+    const std::size_t whole = Entry::kHeaderBytes + key_bytes + padded_bytes(value_bytes);
     if (whole <= kEntryInsideMax) return block_bytes(whole);
     return block_bytes(Entry::kHeaderBytes + sizeof(void*) + key_bytes) + value_bytes;
   }
@@ -43,10 +44,11 @@ class BasicEntryPool {
   /// An entry with one reference, no sequence yet, or nullptr if memory is short. Copies key and value.
   [[nodiscard]] Entry* make(EntryKind kind, std::uint32_t table_id, std::string_view key, std::string_view value,
                             std::int64_t expires_at) noexcept {
-    const bool outside = kind == EntryKind::kSet && Entry::kHeaderBytes + key.size() + value.size() > kEntryInsideMax;
+    const std::size_t value_room = padded_bytes(value.size());
+    const bool outside = kind == EntryKind::kSet && Entry::kHeaderBytes + key.size() + value_room > kEntryInsideMax;
     const bool word = outside || kind >= EntryKind::kPending;
     const std::size_t bytes =
-        Entry::kHeaderBytes + (word ? sizeof(void*) : 0) + key.size() + (outside ? 0 : value.size());
+        Entry::kHeaderBytes + (word ? sizeof(void*) : 0) + key.size() + (outside ? 0 : value_room);
     void* block = allocate_block(bytes);
     if (block == nullptr) return nullptr;
     char* outside_value = nullptr;
@@ -72,7 +74,9 @@ class BasicEntryPool {
     if (word) entry->set_word(outside_value);
     char* const key_data = entry->key_data();
     detail::copy_bytes(key_data, key.data(), key.size());
-    detail::copy_bytes(outside ? outside_value : key_data + key.size(), value.data(), value.size());
+    char* const value_data = outside ? outside_value : key_data + key.size();
+    if (value_room != value.size()) std::memset(value_data + value_room - 8, 0, 8);  // the padding, and what is copied
+    detail::copy_bytes(value_data, value.data(), value.size());
     return entry;
   }
 
@@ -126,7 +130,7 @@ class BasicEntryPool {
   // Of the block that the entry is in.
   [[nodiscard]] static std::size_t inside_bytes(const Entry& entry) noexcept {
     return Entry::kHeaderBytes + (entry.has_word() ? sizeof(void*) : 0) + entry.key_bytes() +
-           (entry.is_outside() ? 0 : entry.value_bytes);
+           (entry.is_outside() ? 0 : padded_bytes(entry.value_bytes));
   }
   void destroy(Entry* entry) noexcept {
     const std::size_t bytes = inside_bytes(*entry);

@@ -32,7 +32,7 @@ struct Engine {
 struct OwnerAndHandle : Engine {
   static constexpr std::size_t kThreads = 2;
 
-  OwnerAndHandle() { count.retain(); }
+  OwnerAndHandle() { expect(count.try_retain_by_owner(), "the thread has a number"); }
   void thread(std::size_t index) {
     use();
     end_if(index == 1 ? count.let_go() : count.release());

@@ -70,6 +70,56 @@ inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
   if ((bytes & 1) != 0) to[at] = from[at];
 }
 
+/// Copies `bytes`, at most kMax, in whole words of 8: `from` can be read up to the next multiple, and `to` has room for
+/// kMax. What copy_all() then copies it finds as it was written.
+template <std::size_t kMax>
+inline void copy_padded(char* to, const char* from, std::size_t bytes) noexcept {
+  static_assert(kMax % 16 == 8 && kMax < kFewBytes);
+  const std::size_t words = (bytes + 7) / 8;
+  if (words % 2 != 0) {
+    const std::size_t at = (words - 1) * 8;
+    if (words * 8 == kMax) {
+      copy_at<8>(to, from, at);
+    } else {
+      char last[16] = {};
+      std::memcpy(last, from + at, 8);
+      std::memcpy(to + at, last, 16);
+    }
+  }
+  switch (words / 2) {
+    case 7:
+      copy_16_if<kMax, 96>(to, from);
+      [[fallthrough]];
+    case 6:
+      copy_16_if<kMax, 80>(to, from);
+      [[fallthrough]];
+    case 5:
+      copy_16_if<kMax, 64>(to, from);
+      [[fallthrough]];
+    case 4:
+      copy_16_if<kMax, 48>(to, from);
+      [[fallthrough]];
+    case 3:
+      copy_16_if<kMax, 32>(to, from);
+      [[fallthrough]];
+    case 2:
+      copy_16_if<kMax, 16>(to, from);
+      [[fallthrough]];
+    case 1:
+      copy_16_if<kMax, 0>(to, from);
+      break;
+    default:
+      break;
+  }
+}
+/// memcpy() of kBytes, in the moves of copy_padded().
+template <std::size_t kBytes>
+inline void copy_all(char* to, const char* from) noexcept {
+  static_assert(kBytes % 16 == 8);
+  for (std::size_t at = 0; at + 16 <= kBytes; at += 16) copy_at<16>(to, from, at);
+  copy_at<8>(to, from, kBytes - 8);
+}
+
 /// memcpy() of any length that is short as a rule.
 inline void copy_bytes(char* to, const char* from, std::size_t bytes) noexcept {
   if (bytes <= kFewBytes) return copy_few(to, from, bytes);

@@ -31,6 +31,22 @@ void expect_copies(Copy copy, std::size_t longest) {
 
 TEST(FewBytes, AreCopiedAtEveryLength) { expect_copies(&copy_few, kFewBytes); }
 
+// Words of both sides are read and written whole; what is then copied is all of it.
+TEST(FewBytes, AreCopiedByWholeWordsAtEveryLength) {
+  constexpr std::size_t kMax = 104;
+  for (std::size_t length = 0; length <= kMax; ++length) {
+    const std::string from = bytes_of((length + 7) / 8 * 8);
+    std::string to(kMax + 2, '#');
+    copy_padded<kMax>(to.data() + 1, from.data(), length);
+    EXPECT_EQ(to.substr(1, length), from.substr(0, length));
+    EXPECT_EQ(to.front(), '#');
+    EXPECT_EQ(to.back(), '#') << length << " bytes";
+    std::string again(kMax + 2, '?');
+    copy_all<kMax>(again.data() + 1, to.data() + 1);
+    EXPECT_EQ(again, "?" + to.substr(1, kMax) + "?");
+  }
+}
+
 TEST(FewBytes, AndMoreAreCopied) { expect_copies(&copy_bytes, kLongest); }
 
 TEST(FewBytes, AreEqualOrDifferAtAnyPlace) {

@@ -2,6 +2,7 @@
 // go. Method: direct calls; threads that make handles from handles while the owner lets go.
 #include "database/handle_count.hpp"
 
+#include "base/asymmetric_fence.hpp"
 #include "support/scale.hpp"
 #include "support/start_line.hpp"
 
@@ -39,6 +40,19 @@ TEST(HandleCount, DoesNotEndWhileTheOwnerIsThere) {
     EXPECT_FALSE(count.release());
   }
   EXPECT_TRUE(count.let_go());
+}
+
+TEST(HandleCount, CountsInShortAsInFull) {
+  HandleCount count;
+  count.retain();  // by now the thread has its number
+  const bool quick = base::fences_are_asymmetric();
+  EXPECT_EQ(count.try_retain_by_owner(), quick);
+  if (quick) {
+    EXPECT_TRUE(count.try_release());
+  }
+  EXPECT_FALSE(count.let_go());
+  EXPECT_FALSE(count.try_release()) << "the owner has left: who is the last is known in one place";
+  EXPECT_TRUE(count.release());
 }
 
 TEST(HandleCountStress, ExactlyOneReleaseIsTheLast) {
