@@ -20,13 +20,11 @@ template <std::size_t kMax, std::size_t kAt>
 inline void copy_16_if(char* to, const char* from) noexcept {
   if constexpr (kAt + 16 <= kMax) copy_at<16>(to, from, kAt);
 }
-
-/// memcpy() of at most kMax. By moves that do not overlap: what is copied on at once is then read as it was written,
-/// which a processor's store buffer hands on; parts of two stores it does not.
-template <std::size_t kMax = kFewBytes>
-inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
+// `count` times 16 bytes: a jump into a row of moves.
+template <std::size_t kMax>
+inline void copy_sixteens(char* to, const char* from, std::size_t count) noexcept {
   static_assert(kMax <= kFewBytes);
-  switch (bytes / 16) {
+  switch (count) {
     case 8:
       copy_16_if<kMax, 112>(to, from);
       [[fallthrough]];
@@ -54,6 +52,13 @@ inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
     default:
       break;
   }
+}
+
+/// memcpy() of at most kMax. By moves that do not overlap: what is copied on at once is then read as it was written,
+/// which a processor's store buffer hands on; parts of two stores it does not.
+template <std::size_t kMax = kFewBytes>
+inline void copy_few(char* to, const char* from, std::size_t bytes) noexcept {
+  copy_sixteens<kMax>(to, from, bytes / 16);
   std::size_t at = bytes & ~std::size_t{15};
   if ((bytes & 8) != 0) {
     copy_at<8>(to, from, at);
@@ -86,31 +91,7 @@ inline void copy_padded(char* to, const char* from, std::size_t bytes) noexcept 
       std::memcpy(to + at, last, 16);
     }
   }
-  switch (words / 2) {
-    case 7:
-      copy_16_if<kMax, 96>(to, from);
-      [[fallthrough]];
-    case 6:
-      copy_16_if<kMax, 80>(to, from);
-      [[fallthrough]];
-    case 5:
-      copy_16_if<kMax, 64>(to, from);
-      [[fallthrough]];
-    case 4:
-      copy_16_if<kMax, 48>(to, from);
-      [[fallthrough]];
-    case 3:
-      copy_16_if<kMax, 32>(to, from);
-      [[fallthrough]];
-    case 2:
-      copy_16_if<kMax, 16>(to, from);
-      [[fallthrough]];
-    case 1:
-      copy_16_if<kMax, 0>(to, from);
-      break;
-    default:
-      break;
-  }
+  copy_sixteens<kMax>(to, from, words / 2);
 }
 /// memcpy() of kBytes, in the moves of copy_padded().
 template <std::size_t kBytes>

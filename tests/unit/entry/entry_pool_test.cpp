@@ -86,6 +86,24 @@ TEST(EntryPool, MakesNothingWhenItsSlabIsFull) {
   EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
+// They are copied by words of 8: the last one is the entry's to its end, and known.
+TEST(EntryPool, PadsShortValuesToWholeWords) {
+  EntryPool pool(1u << 20);
+  for (std::size_t key_bytes = 1; key_bytes <= 32; ++key_bytes) {
+    for (std::size_t value_bytes = 1; value_bytes <= kPaddedValueMax; ++value_bytes) {
+      const std::size_t room = (value_bytes + 7) / 8 * 8;
+      Entry* const other = pool.make(EntryKind::kSet, 1, std::string(key_bytes, 'k'), std::string(room, '#'), 0);
+      pool.release(other);  // its bytes are in the next one's block, unless they are written over
+      Entry* const entry = pool.make(EntryKind::kSet, 1, std::string(key_bytes, 'k'), std::string(value_bytes, 'v'), 0);
+      ASSERT_EQ(entry, other);
+      EXPECT_GE(EntryPool::footprint(*entry), Entry::kHeaderBytes + key_bytes + room);
+      const std::string padding(entry->value().data() + value_bytes, room - value_bytes);
+      EXPECT_EQ(padding, std::string(padding.size(), '\0')) << key_bytes << " " << value_bytes;
+      pool.release(entry);
+    }
+  }
+}
+
 TEST(EntryPool, SharesItsMemoryWithOtherRecords) {
   EntryPool pool(1u << 20);
   void* const block = pool.allocate_block(200);
