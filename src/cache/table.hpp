@@ -44,19 +44,17 @@
 #include "base/compiler.hpp"
 #include "base/seeded_bug.hpp"
 #include "cache/bucket.hpp"
+#include "cache/bucket_array.hpp"
+#include "cache/evictor.hpp"
 #include "cache/overflow_chain.hpp"
 #include "cache/reclaimer.hpp"
 #include "entry/entry_pool.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include <sys/mman.h>
 
 namespace dictsqlite::cache {
 
@@ -79,39 +77,30 @@ class BasicTable {
 
   /// A table with room for about `entries` (address space is reserved at once, touched as needed). Check valid().
   BasicTable(std::size_t entries, EntryPool& pool, Reclaimer& reclaimer) noexcept
-      : pool_(pool),
-        reclaimer_(reclaimer),
-        bucket_count_(std::bit_ceil(std::max<std::size_t>(entries / kSlotsAimed, 2))) {
-    void* range = ::mmap(nullptr, bucket_count_ * sizeof(Bucket), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (range == MAP_FAILED) return;
-    ::madvise(range, bucket_count_ * sizeof(Bucket), MADV_HUGEPAGE);  // advice: a refusal costs speed only
-    buckets_ = static_cast<Bucket*>(range);                           // zero pages are valid, empty buckets
-  }
+      : pool_(pool), reclaimer_(reclaimer), buckets_(entries / kSlotsAimed) {}
   /// Everything still in the table is released. No other thread may use it any more.
   ~BasicTable() {
-    if (buckets_ == nullptr) return;
-    for (std::size_t index = 0; index < bucket_count_; ++index) release_all(buckets_[index]);
-    ::munmap(buckets_, bucket_count_ * sizeof(Bucket));
+    if (!valid()) return;
+    for (std::size_t index = 0; index < bucket_count(); ++index) release_all(buckets_[index]);
   }
   BasicTable(const BasicTable&) = delete;
   BasicTable& operator=(const BasicTable&) = delete;
 
-  [[nodiscard]] bool valid() const noexcept { return buckets_ != nullptr; }
+  [[nodiscard]] bool valid() const noexcept { return buckets_.valid(); }
 
   /// The key's newest entry: set, erase or absent; or the pending one if there is nothing else; or nullptr, and then
   /// nothing about the key was in the table at one moment during the call.
   [[nodiscard]] Entry* find(const Key& key) noexcept {
     Entry* entry = find_alone(key);
     if (DICTSQLITE_LIKELY(entry != nullptr)) return entry;
-    entry = search<Goal::kRead>(bucket_of(key.hash), key, nullptr).entry;
+    entry = search<Goal::kRead>(buckets_.of(key.hash), key, nullptr).entry;
     if (entry != nullptr) mark_visited(*entry);
     return entry;
   }
   /// What find() would return if the key is where most are: in a slot, with a tag that no other has, in a bucket
   /// without a chain. nullptr says nothing. Takes no loop and no call.
   [[nodiscard, gnu::always_inline]] Entry* find_alone(const Key& key) noexcept {
-    Bucket& bucket = bucket_of(key.hash);
+    Bucket& bucket = buckets_.of(key.hash);
     const Glance seen = bucket.glance(Bucket::tag_of(key.hash));
     if (DICTSQLITE_UNLIKELY(!seen.has_one() || !Chain::is_empty(seen.control))) return nullptr;
     const std::uint32_t index = seen.first();
@@ -127,18 +116,16 @@ class BasicTable {
   }
 
   /// Hints for many look-ups in a row: first the bucket of each, then, under a guard, its entry.
-  void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_index(hash)]); }
+  void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_.of(hash)); }
   void prefetch_entry(std::uint64_t hash) const noexcept {
-    buckets_[bucket_index(hash)].for_each_hint([&](std::uint64_t word) {
+    buckets_.of(hash).for_each_hint([&](std::uint64_t word) {
       if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch(Bucket::offset(word));
     });
   }
   /// The same for install(), which changes the bucket, and retires the entry it replaces.
-  void prefetch_bucket_for_install(std::uint64_t hash) const noexcept {
-    base::prefetch_for_write(&buckets_[bucket_index(hash)]);
-  }
+  void prefetch_bucket_for_install(std::uint64_t hash) const noexcept { base::prefetch_for_write(&buckets_.of(hash)); }
   void prefetch_entry_for_install(std::uint64_t hash) const noexcept {
-    buckets_[bucket_index(hash)].for_each_hint([&](std::uint64_t word) {
+    buckets_.of(hash).for_each_hint([&](std::uint64_t word) {
       if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch_for_write(Bucket::offset(word));
     });
   }
@@ -146,7 +133,7 @@ class BasicTable {
   /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
   /// either case. Cannot fail, waits for nothing. `applied` tells which entries are clean and may give way.
   void install(std::uint64_t hash, Entry* entry, std::uint64_t applied) noexcept {
-    Bucket& bucket = bucket_of(hash);
+    Bucket& bucket = buckets_.of(hash);
     const Key key{hash, entry->table_id, entry->key()};
     const std::uint64_t word = word_of(hash, entry);
     for (;;) {
@@ -182,7 +169,7 @@ class BasicTable {
   /// Places `pending` for a key of which nothing is known. The caller holds the key's lock, so that no other pending
   /// entry of the key is placed meanwhile; writers may interfere. Takes over one of pending's references in each case.
   [[nodiscard]] PendingResult place_pending(std::uint64_t hash, Entry* pending, std::uint64_t applied) noexcept {
-    Bucket& bucket = bucket_of(hash);
+    Bucket& bucket = buckets_.of(hash);
     const Key key{hash, pending->table_id, pending->key()};
     const std::uint64_t word = word_of(hash, pending);
     Found found = search(bucket, key, nullptr);
@@ -205,7 +192,7 @@ class BasicTable {
   /// Replaces a pending entry by what was loaded for it, if it is still there and in a slot. Takes over one
   /// reference of `fill` in either case. Returns whether the fill is now in the table.
   bool fill(std::uint64_t hash, Entry* pending, Entry* fill) noexcept {
-    Bucket& bucket = bucket_of(hash);
+    Bucket& bucket = buckets_.of(hash);
     const std::uint64_t pending_word = word_of(hash, pending);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = pending_word;
@@ -227,7 +214,7 @@ class BasicTable {
 
   /// Takes this very entry out, if it is still in. Returns whether this call removed it.
   bool remove(std::uint64_t hash, Entry* entry) noexcept {
-    Bucket& bucket = bucket_of(hash);
+    Bucket& bucket = buckets_.of(hash);
     const std::uint64_t word = word_of(hash, entry);
     for (Slot& slot : bucket.slots) {
       std::uint64_t expected = word;
@@ -240,20 +227,9 @@ class BasicTable {
     return chain_of(bucket).remove(entry);
   }
 
-  /// Evicts clean entries (sequence <= applied) until `bytes` are out or the hand has been around twice: a second
-  /// chance for what was read since it last came by. With `only_absences`, values stay: for a database without a disk.
-  /// Returns the bytes evicted; `evicted` counts entries.
+  /// See BasicEvictor::evict().
   std::size_t evict(std::size_t bytes, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
-    std::size_t done = 0;
-    for (std::size_t step = 0; step < 2 * bucket_count_ && done < bytes; ++step) {
-      // The hand; which bucket comes next matters to nobody else.
-      const std::size_t index = hand_.fetch_add(1, std::memory_order_relaxed) & (bucket_count_ - 1);
-      __builtin_prefetch(&buckets_[(index + 8) & (bucket_count_ - 1)]);
-      buckets_[(index + 4) & (bucket_count_ - 1)].for_each_hint(
-          [&](std::uint64_t word) { pool_.prefetch(Bucket::offset(word)); });
-      done += evict_bucket(buckets_[index], applied, only_absences, evicted);
-    }
-    return done;
+    return evictor_.evict(bytes, applied, only_absences, evicted);
   }
 
   /// Calls `visit(Entry&)` for the newest real entry of every key in buckets [first, last): for scans of a database
@@ -261,7 +237,7 @@ class BasicTable {
   template <class Visit>
   void visit(std::size_t first, std::size_t last, Visit&& visit) noexcept {
     std::vector<Entry*> seen;
-    for (std::size_t index = first; index < last && index < bucket_count_; ++index) {
+    for (std::size_t index = first; index < last && index < bucket_count(); ++index) {
       collect_real(buckets_[index], seen);
       for (Entry* entry : seen) {
         const bool superseded = std::any_of(seen.begin(), seen.end(), [&](const Entry* other) {
@@ -272,13 +248,14 @@ class BasicTable {
       }
     }
   }
-  [[nodiscard]] std::size_t bucket_count() const noexcept { return bucket_count_; }
+  [[nodiscard]] std::size_t bucket_count() const noexcept { return buckets_.size(); }
 
  private:
   using Bucket = BasicBucket<Atomics>;
   using Slot = typename Bucket::Slot;
   using Glance = typename Bucket::Glance;
   using Chain = BasicOverflowChain<Atomics>;
+  using Evictor = BasicEvictor<Atomics>;
   static constexpr std::size_t kSlots = Bucket::kSlots;
   static constexpr std::size_t kSlotsAimed = 4;  // entries per bucket at the expected size: few chains
   static constexpr std::uint32_t kInChain = kSlots;
@@ -294,8 +271,6 @@ class BasicTable {
   }
   [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(Bucket::offset(word)); }
   [[nodiscard]] Chain chain_of(Bucket& bucket) const noexcept { return Chain(bucket.control, pool_, reclaimer_); }
-  [[nodiscard]] std::size_t bucket_index(std::uint64_t hash) const noexcept { return hash >> 16 & (bucket_count_ - 1); }
-  [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) noexcept { return buckets_[bucket_index(hash)]; }
 
   [[nodiscard]] static bool matches(const Entry& entry, const Key& key) noexcept {
     return entry.table_id == key.table_id && entry.has_key(key.bytes);
@@ -377,7 +352,7 @@ class BasicTable {
     for (std::uint32_t index = 0; index < kSlots; ++index) {
       const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
       if (old_word != 0) {
-        if (victim == kInChain && is_evictable(*entry_of(old_word), applied) &&
+        if (victim == kInChain && Evictor::is_clean(*entry_of(old_word), applied) &&
             entry_of(old_word)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
           victim = index;
           victim_word = old_word;
@@ -405,9 +380,6 @@ class BasicTable {
   }
   static void raise_version(Bucket& bucket) noexcept {
     bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);  // (T2) (T3) (T5)
-  }
-  [[nodiscard]] static bool is_evictable(const Entry& entry, std::uint64_t applied) noexcept {
-    return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
   }
 
   // Removes the lowest of the key's entries until one is left.
@@ -442,37 +414,6 @@ class BasicTable {
     }
   }
 
-  std::size_t evict_bucket(Bucket& bucket, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
-    std::size_t done = 0;
-    const auto may_go = [&](Entry& entry) {
-      return is_evictable(entry, applied) && !(only_absences && entry.has_value()) && !spare(entry);
-    };
-    for (Slot& slot : bucket.slots) {
-      std::uint64_t word = slot.load(std::memory_order_acquire);  // (T1)
-      if (word == 0) continue;
-      Entry* entry = entry_of(word);
-      if (!may_go(*entry)) continue;
-      if (!slot.compare_exchange_strong(word, 0, std::memory_order_release, std::memory_order_relaxed))
-        continue;  // (T2): whoever finds it gone finds older ones gone
-      done += EntryPool::footprint(*entry);
-      ++evicted;
-      reclaimer_.retire(entry);
-    }
-    Chain chain = chain_of(bucket);
-    chain.for_each(bucket.control.load(std::memory_order_acquire), [&](Entry* entry) {  // (T1)
-      const std::size_t bytes = EntryPool::footprint(*entry);
-      if (!may_go(*entry) || !chain.remove(entry)) return;
-      done += bytes;
-      ++evicted;
-    });
-    return done;
-  }
-  // Second chance (CLOCK; F. Corbato, 1968): what was read since the hand last came is passed over once.
-  [[nodiscard]] static bool spare(Entry& entry) noexcept {
-    if (entry.visited.load(std::memory_order_relaxed) == 0) return false;  // see Entry::visited
-    entry.visited.store(0, std::memory_order_relaxed);                     // the same
-    return true;
-  }
   void release_all(Bucket& bucket) noexcept {
     for (Slot& slot : bucket.slots) {
       if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
@@ -488,9 +429,8 @@ class BasicTable {
 
   EntryPool& pool_;
   Reclaimer& reclaimer_;
-  Bucket* buckets_ = nullptr;
-  std::size_t bucket_count_;
-  alignas(base::kCacheLine) Atomic<std::size_t> hand_{0};  // bucket the eviction hand comes to next
+  BasicBucketArray<Atomics> buckets_;
+  Evictor evictor_{buckets_, pool_, reclaimer_};
 };
 
 using Table = BasicTable<>;

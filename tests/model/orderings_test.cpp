@@ -57,6 +57,10 @@ TEST(Orderings, OfTheTableAreNeeded) {
   expect_each_is_needed("src/cache/table.hpp", table_studies(), scaled(1'000'000));
 }
 
+TEST(Orderings, OfTheEvictorAreNeeded) {
+  expect_each_is_needed("src/cache/evictor.hpp", table_studies(), scaled(1'000'000));
+}
+
 TEST(Orderings, OfTheBucketAreNeeded) {
   expect_each_is_needed("src/cache/bucket.hpp", table_studies(), scaled(1'000'000));
 }
