@@ -107,7 +107,7 @@ class BasicTable {
     const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
     Entry* const entry = entry_of(word);
     prefetch_rest(entry);
-    const bool is_it = word != 0 && matches(*entry, key) &&
+    const bool is_it = !Bucket::is_empty(word) && matches(*entry, key) &&
                        bucket.control.load(std::memory_order_relaxed) == seen.control &&  // (T2)
                        bucket.slots[index].load(std::memory_order_relaxed) == word;       // (T2)
     if (DICTSQLITE_UNLIKELY(!is_it)) return nullptr;
@@ -145,8 +145,9 @@ class BasicTable {
       }
       if (found.entry != nullptr && found.slot != kInChain) {
         std::uint64_t expected = found.word;
-        if (!bucket.slots[found.slot].compare_exchange_strong(expected, word, std::memory_order_seq_cst,
-                                                              std::memory_order_relaxed))
+        entry->visited.store(1, std::memory_order_relaxed);  // see Entry::visited; published below
+        if (!bucket.slots[found.slot].compare_exchange_strong(expected, in_queue_of(found.word, word),
+                                                              std::memory_order_seq_cst, std::memory_order_relaxed))
           continue;  // (T1) (T5)
         reclaimer_.retire(found.entry);
         return;
@@ -186,18 +187,17 @@ class BasicTable {
     }
     // A writer that has placed and not yet deduped has not completed either; its dedupe will take the pending entry
     // away before it does. One that completed before our search has taken it already.
-    return {holds(bucket, word, pending) ? PendingResult::Outcome::kStands : PendingResult::Outcome::kLost, nullptr};
+    return {holds(bucket, pending) ? PendingResult::Outcome::kStands : PendingResult::Outcome::kLost, nullptr};
   }
 
   /// Replaces a pending entry by what was loaded for it, if it is still there and in a slot. Takes over one
   /// reference of `fill` in either case. Returns whether the fill is now in the table.
   bool fill(std::uint64_t hash, Entry* pending, Entry* fill) noexcept {
     Bucket& bucket = buckets_.of(hash);
-    const std::uint64_t pending_word = word_of(hash, pending);
     for (Slot& slot : bucket.slots) {
-      std::uint64_t expected = pending_word;
-      if (slot.load(std::memory_order_relaxed) == pending_word &&  // (T4)
-          slot.compare_exchange_strong(expected, word_of(hash, fill), std::memory_order_release,
+      std::uint64_t there = slot.load(std::memory_order_relaxed);  // (T4)
+      if (is_word_of(there, pending) &&
+          slot.compare_exchange_strong(there, in_queue_of(there, word_of(hash, fill)), std::memory_order_release,
                                        std::memory_order_relaxed)) {  // (T1)
         reclaimer_.retire(pending);
         return true;
@@ -215,11 +215,10 @@ class BasicTable {
   /// Takes this very entry out, if it is still in. Returns whether this call removed it.
   bool remove(std::uint64_t hash, Entry* entry) noexcept {
     Bucket& bucket = buckets_.of(hash);
-    const std::uint64_t word = word_of(hash, entry);
     for (Slot& slot : bucket.slots) {
-      std::uint64_t expected = word;
-      if (slot.load(std::memory_order_relaxed) == word &&  // (T4)
-          slot.compare_exchange_strong(expected, 0, std::memory_order_relaxed)) {
+      std::uint64_t there = slot.load(std::memory_order_relaxed);  // (T4)
+      while (is_word_of(there, entry)) {                           // it may go to the main queue meanwhile
+        if (!slot.compare_exchange_strong(there, 0, std::memory_order_relaxed)) continue;
         reclaimer_.retire(entry);
         return true;
       }
@@ -254,6 +253,7 @@ class BasicTable {
   using Bucket = BasicBucket<Atomics>;
   using Slot = typename Bucket::Slot;
   using Glance = typename Bucket::Glance;
+  using Vacancy = typename Bucket::Vacancy;
   using Chain = BasicOverflowChain<Atomics>;
   using Evictor = BasicEvictor<Atomics>;
   static constexpr std::size_t kSlots = Bucket::kSlots;
@@ -270,6 +270,14 @@ class BasicTable {
     return Bucket::word(Bucket::tag_of(hash), pool_.offset_of(entry));
   }
   [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(Bucket::offset(word)); }
+  // In either queue.
+  [[nodiscard]] bool is_word_of(std::uint64_t word, const Entry* entry) const noexcept {
+    return Bucket::offset(word) == pool_.offset_of(entry);
+  }
+  // The word of an entry that takes over from another one.
+  [[nodiscard]] static std::uint64_t in_queue_of(std::uint64_t replaced, std::uint64_t word) noexcept {
+    return word | (replaced & Bucket::kNewcomer);
+  }
   [[nodiscard]] Chain chain_of(Bucket& bucket) const noexcept { return Chain(bucket.control, pool_, reclaimer_); }
 
   [[nodiscard]] static bool matches(const Entry& entry, const Key& key) noexcept {
@@ -301,7 +309,7 @@ class BasicTable {
       for (; seen.matching != 0; seen.drop_first()) {
         const std::uint32_t index = seen.first();
         const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
-        if (word == 0) continue;
+        if (Bucket::is_empty(word)) continue;
         Entry* const entry = entry_of(word);
         if constexpr (kGoal == Goal::kRead) prefetch_rest(entry);
         consider(found, entry, index, word, key, except);
@@ -322,9 +330,9 @@ class BasicTable {
     if (found.slot != kInChain) return bucket.slots[found.slot].load(std::memory_order_relaxed) == found.word;  // (T2)
     return !Chain::is_removed(found.entry->chain_next.load(std::memory_order_relaxed));                         // (T2)
   }
-  [[nodiscard]] bool holds(Bucket& bucket, std::uint64_t word, const Entry* entry) const noexcept {
+  [[nodiscard]] bool holds(Bucket& bucket, const Entry* entry) const noexcept {
     for (Slot& slot : bucket.slots) {
-      if (slot.load(std::memory_order_relaxed) == word) return true;  // as of search(), or newer
+      if (is_word_of(slot.load(std::memory_order_relaxed), entry)) return true;  // as of search(), or newer
     }
     return chain_of(bucket).holds(entry);
   }
@@ -337,7 +345,7 @@ class BasicTable {
       seen.clear();
       for (Slot& slot : bucket.slots) {
         const std::uint64_t word = slot.load(std::memory_order_acquire);  // (T1) (T2)
-        if (word != 0 && entry_of(word)->is_real()) seen.push_back(entry_of(word));
+        if (!Bucket::is_empty(word) && entry_of(word)->is_real()) seen.push_back(entry_of(word));
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) {
         if (entry->is_real()) seen.push_back(entry);
@@ -347,35 +355,39 @@ class BasicTable {
 
   // Puts the entry where the key is not, and raises the version. False: somebody was faster, try again.
   [[nodiscard]] bool place(Bucket& bucket, Entry* entry, std::uint64_t word, std::uint64_t applied) noexcept {
-    std::uint32_t victim = kInChain;
-    std::uint64_t victim_word = 0;
+    const Vacancy vacancy = bucket.vacancy_for(Bucket::tag(word));
+    if (vacancy.slot != kSlots) {
+      // Who comes back soon after he was evicted goes to the main queue.
+      std::uint64_t expected = vacancy.word;
+      if (!bucket.slots[vacancy.slot].compare_exchange_strong(expected,
+                                                              vacancy.is_own ? word : word | Bucket::kNewcomer,
+                                                              std::memory_order_release, std::memory_order_relaxed))
+        return false;  // (T1)
+      raise_version(bucket);
+      return true;
+    }
+    std::uint32_t slot = kSlots;
+    std::uint64_t victim = 0;
     for (std::uint32_t index = 0; index < kSlots; ++index) {
-      const std::uint64_t old_word = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
-      if (old_word != 0) {
-        if (victim == kInChain && Evictor::is_clean(*entry_of(old_word), applied) &&
-            entry_of(old_word)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
-          victim = index;
-          victim_word = old_word;
-        }
-        continue;
+      const std::uint64_t there = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
+      if (Bucket::is_empty(there)) return false;
+      if ((slot == kSlots || (Bucket::is_newcomer(there) && !Bucket::is_newcomer(victim))) &&
+          Evictor::is_clean(*entry_of(there), applied) &&
+          entry_of(there)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
+        slot = index;
+        victim = there;
       }
-      std::uint64_t expected = 0;
-      if (!bucket.slots[index].compare_exchange_strong(expected, word, std::memory_order_release,
-                                                       std::memory_order_relaxed))
-        return false;  // (T1)
-      raise_version(bucket);
+    }
+    if (slot == kSlots) {
+      chain_of(bucket).push(entry);  // raises the version with it
       return true;
     }
-    if (victim != kInChain) {
-      std::uint64_t expected = victim_word;
-      if (!bucket.slots[victim].compare_exchange_strong(expected, word, std::memory_order_release,
-                                                        std::memory_order_relaxed))
-        return false;  // (T1)
-      raise_version(bucket);
-      reclaimer_.retire(entry_of(victim_word));
-      return true;
-    }
-    chain_of(bucket).push(entry);  // raises the version with it
+    std::uint64_t expected = victim;
+    if (!bucket.slots[slot].compare_exchange_strong(expected, word | Bucket::kNewcomer, std::memory_order_release,
+                                                    std::memory_order_relaxed))
+      return false;  // (T1)
+    raise_version(bucket);
+    reclaimer_.retire(entry_of(victim));
     return true;
   }
   static void raise_version(Bucket& bucket) noexcept {
@@ -395,7 +407,7 @@ class BasicTable {
       };
       for (std::uint32_t index = 0; index < kSlots; ++index) {
         const std::uint64_t word = bucket.slots[index].load(std::memory_order_acquire);  // (T1) (T2)
-        if (Bucket::tag(word) == Bucket::tag_of(key.hash) && word != 0) look(entry_of(word), index, word);
+        if (Bucket::tag(word) == Bucket::tag_of(key.hash) && !Bucket::is_empty(word)) look(entry_of(word), index, word);
       }
       chain_of(bucket).for_each(control, [&](Entry* entry) { look(entry, kInChain, 0); });
       if (bucket.control.load(std::memory_order_relaxed) != control) continue;  // (T2)
@@ -416,8 +428,8 @@ class BasicTable {
 
   void release_all(Bucket& bucket) noexcept {
     for (Slot& slot : bucket.slots) {
-      if (const std::uint64_t word = slot.load(std::memory_order_relaxed))
-        pool_.release(entry_of(word));  // no other thread is left
+      const std::uint64_t word = slot.load(std::memory_order_relaxed);  // no other thread is left
+      if (!Bucket::is_empty(word)) pool_.release(entry_of(word));
     }
     const Chain chain = chain_of(bucket);
     for (Entry* entry = chain.first(bucket.control.load(std::memory_order_relaxed)); entry != nullptr;) {  // the same

@@ -470,6 +470,46 @@ struct DedupedUnderTheEvictor : OneKey<6> {
   Entry* const newest = pool_.make(EntryKind::kSet, "key", 3);
 };
 
+// The hand of the newcomers comes by an entry that was read, and makes it one of the main queue: its slot changes, and
+// whoever is at it meanwhile finds, replaces or removes that entry as if it had not.
+enum class At { kFind, kInstall, kRemove };
+template <At kAt>
+struct PromotedUnderAnother : OneKey<0> {
+  static constexpr std::size_t kThreads = 2;
+
+  PromotedUnderAnother() {
+    install(1);
+    expect(find() == 1, "it is read");
+    install(kOther, 1, 0);
+  }
+  void thread(std::size_t index) {
+    if (index == 1) return evict(1);  // the other one is enough
+    if (kAt == At::kFind) expect(find() == 1, "a read missed a key that was there throughout");
+    if (kAt == At::kInstall) install(2, 1);
+    if (kAt == At::kRemove) {
+      const Reclaimer::Guard guard = reclaimer_.enter();
+      expect(table_.remove(kHash, table_.find(kKey)), "nobody else removes it");
+    }
+  }
+  void check() {
+    expect(find(kOther) == 0, "what nobody read is out");
+    expect_left(kAt == At::kFind ? 1 : kAt == At::kInstall ? 2 : 0);
+  }
+};
+
+// A key comes back while its ghost is there, by two writers at a time.
+struct BackFromTheGhost : OneKey<0> {
+  static constexpr std::size_t kThreads = 2;
+
+  BackFromTheGhost() {
+    install(1);
+    evict(1);
+    expect(find() == 0, "it is out");
+  }
+  void thread(std::size_t index) { install(1 + index, 1); }
+  void check() { expect_left(3); }
+};
+
 }  // namespace
 
 std::vector<Study> table_studies() {
@@ -532,6 +572,10 @@ std::vector<Study> table_studies() {
       {scenario_of<FreedUnderALook<6, Look::kFindOther, Leave::kGivesWay>>("table: found in another's slot"), kStale},
       {scenario_of<FreedUnderALook<6, Look::kFind, Leave::kGivesWay>>("table: gives way under a reader"), kStale},
       {scenario_of<FreedUnderALook<7, Look::kRemove, Leave::kRemoved>>("table: removed from the chain twice"), kStale},
+      {scenario_of<PromotedUnderAnother<At::kFind>>("table: promoted under a reader"), kStale},
+      {scenario_of<PromotedUnderAnother<At::kInstall>>("table: promoted under a writer"), kStale},
+      {scenario_of<PromotedUnderAnother<At::kRemove>>("table: promoted under who removes it"), kStale},
+      {scenario_of<BackFromTheGhost>("table: back from the ghost"), kTwo},
   };
 }
 
