@@ -103,12 +103,13 @@ Trace with_drift(std::size_t requests) {
 
 // Of the second half.
 double hit_ratio(const Trace& trace, EvictionPolicy&& policy) {
+  const std::size_t counted_from = trace.size() / 2;
   std::size_t hits = 0;
   for (std::size_t at = 0; at < trace.size(); ++at) {
     const bool hit = policy.request(trace[at]);
-    if (at >= trace.size() / 2) hits += hit;
+    if (at >= counted_from) hits += hit ? 1u : 0u;
   }
-  return 100 * static_cast<double>(hits) / static_cast<double>(trace.size() - trace.size() / 2);
+  return 100 * static_cast<double>(hits) / static_cast<double>(trace.size() - counted_from);
 }
 
 void compare(std::string_view name, const Trace& trace, std::size_t capacity) {
