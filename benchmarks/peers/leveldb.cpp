@@ -4,6 +4,7 @@
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
+#include <leveldb/write_batch.h>
 
 namespace dictsqlite::bench {
 
@@ -17,6 +18,7 @@ struct LevelDb {
   using WriteOptions = leveldb::WriteOptions;
   using Slice = leveldb::Slice;
   using Iterator = leveldb::Iterator;
+  using WriteBatch = leveldb::WriteBatch;
 
   struct Owned {
     std::unique_ptr<leveldb::Cache> cache;

@@ -1,11 +1,12 @@
-// LMDB: a writable map that is not synced at each commit, one transaction a write, read transactions that are renewed.
-// What it caches is the kernel's page cache: there is nothing to choose.
+// LMDB: a writable map, synced at each commit only if that is asked for, one transaction a write, read transactions
+// that are renewed. What it caches is the kernel's page cache: there is nothing to choose.
 #include "peers/blocking_store.hpp"
 #include "support/check.hpp"
 
 #include <lmdb.h>
 
 #include <memory>
+#include <span>
 
 namespace dictsqlite::bench {
 
@@ -44,18 +45,25 @@ class Lmdb final : public BlockingStore {
   explicit Lmdb(const StoreOptions& options) {
     check(mdb_env_create(&environment_));
     check(mdb_env_set_mapsize(environment_, kMapBytes));
-    check(mdb_env_open(environment_, options.directory.c_str(), MDB_NOSYNC | MDB_WRITEMAP | MDB_NORDAHEAD, 0644));
+    const unsigned flags = MDB_WRITEMAP | MDB_NORDAHEAD | (options.synced ? 0u : MDB_NOSYNC);
+    check(mdb_env_open(environment_, options.directory.c_str(), flags, 0644));
     MDB_txn* transaction = nullptr;
     check(mdb_txn_begin(environment_, nullptr, 0, &transaction));
     check(mdb_dbi_open(transaction, nullptr, 0, &database_));
     check(mdb_txn_commit(transaction));
   }
   void put(std::string_view key, std::string_view value) override {
+    const StoreRow row{key, value};
+    put_all({&row, 1});
+  }
+  void put_all(std::span<const StoreRow> rows) override {
     MDB_txn* transaction = nullptr;
     check(mdb_txn_begin(environment_, nullptr, 0, &transaction));
-    MDB_val key_bytes = bytes_of(key);
-    MDB_val value_bytes = bytes_of(value);
-    check(mdb_put(transaction, database_, &key_bytes, &value_bytes, 0));
+    for (const StoreRow& row : rows) {
+      MDB_val key = bytes_of(row.key);
+      MDB_val value = bytes_of(row.value);
+      check(mdb_put(transaction, database_, &key, &value, 0));
+    }
     check(mdb_txn_commit(transaction));
   }
   bool get(std::string_view key, std::string& value) override {

@@ -1,5 +1,6 @@
-// Redis: a server of its own behind a unix socket, which appends to its file and syncs that once a second; a connection
-// for each thread. It holds every row in memory: there is no cache to choose.
+// Redis: a server of its own behind a unix socket, which appends to its file and syncs that once a second, or before it
+// answers if that is asked for; a connection for each thread. It holds every row in memory: there is no cache to
+// choose.
 #include "peers/blocking_store.hpp"
 #include "support/check.hpp"
 
@@ -9,7 +10,9 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,8 +32,8 @@ class Redis final : public BlockingStore {
     if (server_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       ::execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_.c_str(), "--dir",
-               options.directory.c_str(), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--logfile",
-               "/dev/null", nullptr);
+               options.directory.c_str(), "--save", "", "--appendonly", "yes", "--appendfsync",
+               options.synced ? "always" : "everysec", "--logfile", "/dev/null", nullptr);
       ::_exit(127);
     }
     constexpr int kLooksMax = 500;
@@ -47,6 +50,32 @@ class Redis final : public BlockingStore {
 
   void put(std::string_view key, std::string_view value) override {
     (void)ask("SET %b %b", key.data(), key.size(), value.data(), value.size());
+  }
+  void put_all(std::span<const StoreRow> rows) override {
+    redisContext& own = connection();
+    for (const StoreRow& row : rows) append_put(own, row);
+    for (std::size_t answer = 0; answer < rows.size(); ++answer) (void)receive(own);
+  }
+  void put_each(std::span<const StoreRow> rows) override {
+    while (clients_.size() < rows.size()) clients_.push_back(connect());
+    for (std::size_t index = 0; index < rows.size(); ++index) {
+      append_put(*clients_[index], rows[index]);
+      for (int is_sent = 0; is_sent == 0;) {
+        if (redisBufferWrite(clients_[index].get(), &is_sent) != REDIS_OK) die("Redis", clients_[index]->errstr);
+      }
+    }
+    for (std::size_t index = 0; index < rows.size(); ++index) (void)receive(*clients_[index]);
+  }
+  std::size_t get_all(std::span<const std::string_view> keys) override {
+    redisContext& own = connection();
+    for (const std::string_view key : keys) {
+      if (redisAppendCommand(&own, "GET %b", key.data(), key.size()) != REDIS_OK) die("Redis", own.errstr);
+    }
+    std::size_t there = 0;
+    for (std::size_t answer = 0; answer < keys.size(); ++answer) {
+      there += receive(own)->type == REDIS_REPLY_STRING ? 1u : 0u;
+    }
+    return there;
   }
   bool get(std::string_view key, std::string& value) override {
     const Reply reply = ask("GET %b", key.data(), key.size());
@@ -81,21 +110,43 @@ class Redis final : public BlockingStore {
  private:
   using Connection = std::unique_ptr<redisContext, decltype(&redisFree)>;
 
+  [[nodiscard]] Connection connect() const {
+    Connection connection(redisConnectUnix(socket_.c_str()), &redisFree);
+    if (connection == nullptr) die("Redis", "no memory for a connection");
+    if (connection->err != 0) die("Redis", connection->errstr);
+    return connection;
+  }
+  // The calling thread's.
+  [[nodiscard]] redisContext& connection() const {
+    static thread_local Connection connection(nullptr, &redisFree);
+    if (connection == nullptr) connection = connect();
+    return *connection;
+  }
+  static void append_put(redisContext& to, const StoreRow& row) {
+    if (redisAppendCommand(&to, "SET %b %b", row.key.data(), row.key.size(), row.value.data(), row.value.size()) !=
+        REDIS_OK) {
+      die("Redis", to.errstr);
+    }
+  }
+  static Reply receive(redisContext& from) {
+    void* reply = nullptr;
+    if (redisGetReply(&from, &reply) != REDIS_OK) die("Redis", from.errstr);
+    return checked(reply, from);
+  }
   template <class... Arguments>
   Reply ask(const char* format, Arguments... arguments) {
-    static thread_local Connection connection(nullptr, &redisFree);
-    if (connection == nullptr) {
-      connection.reset(redisConnectUnix(socket_.c_str()));
-      if (connection == nullptr) die("Redis", "no memory for a connection");
-      if (connection->err != 0) die("Redis", connection->errstr);
-    }
-    Reply reply(static_cast<redisReply*>(redisCommand(connection.get(), format, arguments...)), &freeReplyObject);
-    if (reply == nullptr) die("Redis", connection->errstr);
+    redisContext& own = connection();
+    return checked(redisCommand(&own, format, arguments...), own);
+  }
+  static Reply checked(void* answer, const redisContext& from) {
+    Reply reply(static_cast<redisReply*>(answer), &freeReplyObject);
+    if (reply == nullptr) die("Redis", from.errstr);
     if (reply->type == REDIS_REPLY_ERROR) die("Redis", reply->str);
     return reply;
   }
 
   const std::string socket_;
+  std::vector<Connection> clients_;  // of put_each()
   pid_t server_ = -1;
 };
 

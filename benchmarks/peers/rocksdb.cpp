@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
 
 namespace dictsqlite::bench {
 
@@ -18,6 +19,7 @@ struct RocksDb {
   using WriteOptions = rocksdb::WriteOptions;
   using Slice = rocksdb::Slice;
   using Iterator = rocksdb::Iterator;
+  using WriteBatch = rocksdb::WriteBatch;
 
   struct Owned {  // nothing: the options share what they point to
     static Options options(const StoreOptions& wanted) {

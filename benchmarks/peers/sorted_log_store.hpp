@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,13 +19,19 @@ class SortedLogStore final : public BlockingStore {
   explicit SortedLogStore(const StoreOptions& options) {
     typename Kind::Options wanted = owned_.options(options);
     wanted.create_if_missing = true;
-    wanted.write_buffer_size = std::size_t{64} << 20;
+    wanted.write_buffer_size = options.write_buffer_bytes;
+    write_options_.sync = options.synced;
     typename Kind::Db* opened = nullptr;
     check(Kind::Db::Open(wanted, options.directory, &opened));
     database_.reset(opened);
   }
   void put(std::string_view key, std::string_view value) override {
-    check(database_->Put(typename Kind::WriteOptions(), slice(key), slice(value)));
+    check(database_->Put(write_options_, slice(key), slice(value)));
+  }
+  void put_all(std::span<const StoreRow> rows) override {
+    typename Kind::WriteBatch batch;
+    for (const StoreRow& row : rows) batch.Put(slice(row.key), slice(row.value));
+    check(database_->Write(write_options_, &batch));
   }
   bool get(std::string_view key, std::string& value) override {
     const auto status = database_->Get(typename Kind::ReadOptions(), slice(key), &value);
@@ -47,6 +54,7 @@ class SortedLogStore final : public BlockingStore {
   }
 
   typename Kind::Owned owned_;
+  typename Kind::WriteOptions write_options_;
   std::unique_ptr<typename Kind::Db> database_;
 };
 

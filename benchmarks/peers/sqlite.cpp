@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 
 namespace dictsqlite::bench {
 
@@ -16,11 +17,17 @@ class Sqlite final : public BlockingStore {
  public:
   explicit Sqlite(const StoreOptions& options)
       : options_{.path = options.directory + "/plain.db", .cache_bytes = options.cache_bytes, .mmap_bytes = kMapBytes},
-        writer_({.path = options_.path, .cache_bytes = options.cache_bytes}) {}
+        writer_({.path = options_.path, .cache_bytes = options.cache_bytes, .sync_each_commit = options.synced}) {}
 
   void put(std::string_view key, std::string_view value) override {
     const std::lock_guard lock(mutex_);
     writer_.upsert_alone(key, value);
+  }
+  void put_all(std::span<const StoreRow> rows) override {
+    const std::lock_guard lock(mutex_);
+    writer_.begin();
+    for (const StoreRow& row : rows) writer_.upsert(row.key, row.value);
+    writer_.commit();
   }
   bool get(std::string_view key, std::string& value) override { return reader().select(key, value); }
   std::size_t scan(std::string_view from, std::size_t rows) override { return reader().select_range(from, rows); }
