@@ -85,9 +85,12 @@ class Durable {
   BareLoop bare_;
 };
 
-void run(const Arguments& arguments) {
-  Report report(arguments, kProgram, "durable writes of random keys of 1 M, each awaited, until all is in SQLite");
-  Durable durable(arguments);
+void tell(Report& report, const Contest& contest) {
+  for (const auto& contender : contest.contenders()) report.rates(contender, "rows");
+  for (const auto& contender : contest.contenders()) report.latencies(contender);
+}
+
+void run_few(const Arguments& arguments, Report& report, Durable& durable) {
   Contest contest;
   const auto& one = contest.add("with a log, 1 coroutine", [&] { return durable.logged(1, inline_executor()); });
   const auto& bare = contest.add("bare loop of 4 KiB durable writes", [&] { return durable.bare(); });
@@ -97,24 +100,8 @@ void run(const Arguments& arguments) {
       contest.add("the same on the resume thread", [&] { return durable.logged(kGroup, Executor()); });
   const auto& plain = contest.add("plain SQLite FULL, 64 rows a transaction", [&] { return durable.by_hand(kGroup); });
   const auto& direct = contest.add("without a log, 64 coroutines", [&] { return durable.direct(kGroup); });
-  const auto& many =
-      contest.add("with a log, 1024 coroutines", [&] { return durable.logged(kManyCoroutines, inline_executor()); });
-  const auto& plain_many =
-      contest.add("plain SQLite FULL, 1024 rows a transaction", [&] { return durable.by_hand(kManyCoroutines); });
-  const auto& applier = contest.add("the applier alone", [&] { return durable.applier(); });
   contest.run(arguments.repeats_or(3));
-
-  for (const auto& contender : contest.contenders()) report.rates(contender, "rows");
-  for (const auto& contender : contest.contenders()) report.latencies(contender);
-  const Stats stats = durable.stats();
-  report.note(
-      absl::StrFormat("log, whole run: %d blocks of %.1f KiB, %d waits for SQLite, files of %d MiB; %d writes in %d "
-                      "transactions, %d rows, %d checkpoints, %s",
-                      stats.log_blocks,
-                      static_cast<double>(stats.log_bytes_written) / 1024.0 /
-                          static_cast<double>(std::max<std::uint64_t>(stats.log_blocks, 1)),
-                      stats.log_waits, stats.log_file_bytes >> 20, stats.writes_applied, stats.transactions,
-                      stats.rows_applied, stats.checkpoints, std::string(stats.io_backend)));
+  tell(report, contest);
   report.bar("1 coroutine against the bare loop", ratios(one.rates(), bare.rates()), "x", BarKind::kAtLeast, 0.75);
   report.bar("64 coroutines against plain SQLite FULL, 64 rows a transaction", ratios(logged.rates(), plain.rates()),
              "x", BarKind::kAtLeast, 5);
@@ -124,10 +111,40 @@ void run(const Arguments& arguments) {
   report.bar("64 coroutines, p99", logged.p99_us(), "us", BarKind::kAtMost, 1000);
   report.bar("without a log, 64 coroutines, against the same by hand", ratios(direct.rates(), plain.rates()), "x",
              BarKind::kAtLeast, 1);
-  report.bar("1024 coroutines against plain SQLite FULL, 1024 rows a transaction",
-             ratios(many.rates(), plain_many.rates()), "x", BarKind::kAtLeast, 6);
+}
+
+void run_many(const Arguments& arguments, Report& report, Durable& durable) {
+  Contest contest;
+  const auto& many =
+      contest.add("with a log, 1024 coroutines", [&] { return durable.logged(kManyCoroutines, inline_executor()); });
+  const auto& plain =
+      contest.add("plain SQLite FULL, 1024 rows a transaction", [&] { return durable.by_hand(kManyCoroutines); });
+  const auto& applier = contest.add("the applier alone", [&] { return durable.applier(); });
+  contest.run(arguments.repeats_or(3));
+  tell(report, contest);
+  report.bar("1024 coroutines against plain SQLite FULL, 1024 rows a transaction", ratios(many.rates(), plain.rates()),
+             "x", BarKind::kAtLeast, 6);
   report.bar("1024 coroutines against the applier alone", ratios(many.rates(), applier.rates()), "x", BarKind::kAtLeast,
              0.9);
+}
+
+void run(const Arguments& arguments) {
+  const bool few = arguments.wants(kProgram, "durable, 1 and 64");
+  const bool many = arguments.wants(kProgram, "durable, 1024");
+  if (!few && !many) return;
+  Report report(arguments, kProgram, "durable writes of random keys of 1 M, each awaited, until all is in SQLite");
+  Durable durable(arguments);
+  if (few) run_few(arguments, report, durable);
+  if (many) run_many(arguments, report, durable);
+  const Stats stats = durable.stats();
+  report.note(
+      absl::StrFormat("log, whole run: %d blocks of %.1f KiB, %d waits for SQLite, files of %d MiB; %d writes in %d "
+                      "transactions, %d rows, %d checkpoints, %s",
+                      stats.log_blocks,
+                      static_cast<double>(stats.log_bytes_written) / 1024.0 /
+                          static_cast<double>(std::max<std::uint64_t>(stats.log_blocks, 1)),
+                      stats.log_waits, stats.log_file_bytes >> 20, stats.writes_applied, stats.transactions,
+                      stats.rows_applied, stats.checkpoints, std::string(stats.io_backend)));
 }
 
 }  // namespace
@@ -137,5 +154,5 @@ int main(int argc, char** argv) {
   namespace bench = dictsqlite::bench;
   const bench::Arguments arguments =
       bench::parse_arguments(argc, argv, "Durable writes through a log against plain SQLite with synchronous=FULL.");
-  if (arguments.wants(bench::kProgram, "durable")) bench::run(arguments);
+  bench::run(arguments);
 }

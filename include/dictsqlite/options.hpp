@@ -65,7 +65,7 @@ struct Options {
 
   /// Writes that can be queued between two looks of the flusher. (power of two, 16 to 2^22)
   std::size_t ring_capacity = 1u << 17;
-  /// Memory for clean entries: what may be evicted. (1 MiB to 16 GiB)
+  /// Memory for clean entries, which may be evicted; what nobody has asked for again goes first. (1 MiB to 16 GiB)
   std::size_t cache_bytes = 64u << 20;
   /// Memory for writes that SQLite does not have yet; a write that finds none left waits. It bounds transactions, too,
   /// and large ones are what makes SQLite fast where keys are random. (1 MiB to 8 GiB)
