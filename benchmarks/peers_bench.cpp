@@ -45,6 +45,7 @@ constexpr std::size_t kRows = 1'000'000;
 constexpr std::size_t kTogether = 1000;  // rows of a batch, reads between two looks at the clock
 constexpr std::size_t kClients = 64;
 constexpr std::size_t kBudgetBytes = std::size_t{256} << 20;
+constexpr std::size_t kUnappliedBytes = 4 * kBudgetBytes;  // writers are paced from half of it on
 
 enum class Work : std::uint32_t { kGets, kBurst, kOneClient, kManyClients };
 
@@ -90,7 +91,7 @@ class Library final : public Subject {
     Options options;
     options.path = directory + "/ours.db";
     options.cache_bytes = kBudgetBytes;
-    options.unapplied_bytes = kBudgetBytes;
+    options.unapplied_bytes = plan.work == Work::kGets ? kBudgetBytes : kUnappliedBytes;
     options.page_bytes = 16'384;
     options.journal = plan.is_synced() ? Journal::kOn : Journal::kOff;
     database_ = must(Database::open(std::move(options)), "open");
