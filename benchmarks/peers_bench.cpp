@@ -64,6 +64,7 @@ Sample read_for(const Plan& plan, const Keys& keys, std::uint64_t seed, Read&& r
   Random random(seed);
   std::vector<Keys::Bytes> chosen(kTogether);
   std::vector<std::string_view> views;
+  views.reserve(chosen.size());
   for (const Keys::Bytes& key : chosen) views.emplace_back(key.data(), key.size());
   std::size_t done = 0;
   const Stopwatch watch;
