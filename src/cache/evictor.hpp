@@ -3,9 +3,8 @@
 // you need for cache eviction", SOSP 2023), with hands that go round the buckets in place of queues, so that nobody who
 // writes or loads a key takes a place in a queue:
 //
-//   newcomers   what came to the table. Their hand makes those main that were read since, and takes out the others;
-//   each
-//               leaves a ghost of its tag in the slot. They may have a tenth of the cache: see QueueBalance.
+//   newcomers   what came to the table. Their hand makes those main that were read since, and takes out the others,
+//               each of which leaves a ghost of its tag in the slot. They may have a tenth of the cache: QueueBalance.
 //   main        what was asked for again, or came back while its ghost was there. Its hand takes out what was not read
 //               since it last came by (CLOCK; F. Corbato, 1968). What hangs in a chain counts as such.
 //
@@ -51,7 +50,7 @@ class BasicEvictor {
   /// Evicts clean entries (sequence <= applied) until `bytes` are out or both hands have been around twice. With
   /// `only_absences`, values stay: for a database without a disk. Returns the bytes evicted; `evicted` counts entries.
   std::size_t evict(std::size_t bytes, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
-    Round round{bytes, applied, only_absences, {}};
+    Round round{applied, only_absences, {}};
     std::array<std::size_t, 2> steps_left{2 * buckets_.size(), 2 * buckets_.size()};
     while (round.done.bytes < bytes) {
       Queue queue = balance_.next();
@@ -69,7 +68,6 @@ class BasicEvictor {
 
   // One evict(): what may go, and what has gone.
   struct Round {
-    std::size_t bytes;
     std::uint64_t applied;
     bool only_absences;
     struct {

@@ -60,9 +60,6 @@ namespace dictsqlite::cache {
 
 template <class Atomics = base::StdAtomics>
 class BasicTable {
-  template <class T>
-  using Atomic = typename Atomics::template Atomic<T>;
-
  public:
   using Entry = entry::BasicEntry<Atomics>;
   using EntryPool = entry::BasicEntryPool<Atomics>;

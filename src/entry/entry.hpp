@@ -59,7 +59,8 @@ struct BasicEntry {
   std::uint32_t value_bytes;
   std::uint16_t shape;  // bytes of the key; kWordBit: there is a word before it
   EntryKind kind;
-  // Read since the eviction hand last passed. Written only when it changes; relaxed: a lost mark costs one eviction.
+  // Read since the eviction hand last passed, or put over an older one. Written only when it changes; relaxed: a lost
+  // mark costs one eviction.
   Atomic<std::uint8_t> visited;
 
   [[nodiscard]] bool is_real() const noexcept { return kind <= EntryKind::kAbsent; }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -87,10 +88,10 @@ TEST_F(EvictorTest, ALoadedRowThatComesBackSoonIsNotNew) {
   EXPECT_EQ(look(key("back", 1)), "v");
 }
 
-TEST_F(EvictorTest, GhostsGiveWayInTurn) {
+TEST_F(EvictorTest, GhostsGiveWay) {
   for (std::size_t index = 0; index < kSlots; ++index) set(key("old" + std::to_string(index), 10 + index), "v", 1);
   EXPECT_EQ(evict_all(1), kSlots);
-  // Entries that stay, one after another: each takes a slot, and none of them always the same ghost's.
+  // Entries that stay, one after another: each takes a slot.
   for (std::size_t index = 0; index < kSlots; ++index) {
     set(key("new" + std::to_string(index), 100 + index), "v", 1000);
     EXPECT_EQ(look(key("new" + std::to_string(index), 100 + index)), "v");
@@ -128,6 +129,51 @@ TEST_F(EvictorTest, LeavesUnappliedNewcomersAndTakesCleanOnesBehindThem) {
   EXPECT_EQ(evict(1, 1), 1u);
   EXPECT_EQ(look(elsewhere), "nothing");
   EXPECT_EQ(size(), kSlots);
+}
+
+// Where the next entry goes in a bucket of empty slots.
+class VacancyTest : public testing::Test {
+ protected:
+  using Bucket = BasicBucket<>;
+
+  void make_ghost(std::size_t slot, std::uint64_t tag) {
+    bucket_.slots[slot].store(Bucket::ghost_of(Bucket::word(tag, 1)), std::memory_order_relaxed);
+  }
+  void set_version(std::uint64_t version) { bucket_.control.store(version << 32, std::memory_order_relaxed); }
+
+  Bucket bucket_{};
+};
+
+TEST_F(VacancyTest, IsWhereTheKeyWasBefore) {
+  make_ghost(5, 50);
+  EXPECT_EQ(bucket_.vacancy_for(50).slot, 5u);
+  EXPECT_TRUE(bucket_.vacancy_for(50).is_own);
+}
+
+TEST_F(VacancyTest, IsASlotWithoutAGhostBeforeAnothers) {
+  for (std::size_t slot = 0; slot < Bucket::kSlots; ++slot) {
+    if (slot != 3) make_ghost(slot, 10 + slot);
+  }
+  for (std::uint64_t version = 0; version < Bucket::kSlots; ++version) {
+    set_version(version);
+    EXPECT_EQ(bucket_.vacancy_for(99).slot, 3u);
+    EXPECT_FALSE(bucket_.vacancy_for(99).is_own);
+  }
+}
+
+TEST_F(VacancyTest, IsAnotherGhostsInTurn) {
+  for (std::size_t slot = 0; slot < Bucket::kSlots; ++slot) make_ghost(slot, 10 + slot);
+  std::set<std::uint32_t> slots;
+  for (std::uint64_t version = 0; version < Bucket::kSlots; ++version) {
+    set_version(version);
+    slots.insert(bucket_.vacancy_for(99).slot);
+  }
+  EXPECT_EQ(slots.size(), Bucket::kSlots);
+}
+
+TEST_F(VacancyTest, IsNoneWhereEachSlotHasAnEntry) {
+  for (auto& slot : bucket_.slots) slot.store(Bucket::word(99, 1), std::memory_order_relaxed);
+  EXPECT_EQ(bucket_.vacancy_for(99).slot, Bucket::kSlots);
 }
 
 // A cache of kRows rows; rows that are not there are loaded, and what is over the budget is evicted.
