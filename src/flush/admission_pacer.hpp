@@ -3,16 +3,17 @@
 // checkpoint. Pure: times and bytes in, how much of the budget may be used out.
 //
 //   used
-//   max  |- - - - - - - -_ . - ' '     the last quarter, never to its end
+//   max  |- - - - - - - -_ . - ' '     the last sixteenth, never to its end
 //        |           . '
-//        |       . '                   three quarters of the room, evenly
+//        |       . '                   the rest of the room, evenly
 //   then |___. '__________________ time
 //        cycle begins     it should have ended
 //
 // A cycle begins when half of the budget is used; the next one follows at once if more than a quarter still is when
-// some is given back. How long it takes is told by those before it: so much time a byte, what was seen lately at the
-// most, since a cycle that ends early costs little and one that ends late slows writers down to a fraction. Below half
-// of the budget nobody is held up.
+// some is given back. How long it takes is told by those before it: so much time a byte as they took on average, and
+// twice as much more as they were off it (the estimator of V. Jacobson's "Congestion Avoidance and Control", 1988, as
+// TCP has it). Too short a guess slows writers down to a fraction at the end of a cycle; too long a one makes
+// transactions small, and leaves the applier without work after each. Below half of the budget nobody is held up.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -21,6 +22,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -48,7 +50,7 @@ class AdmissionPacer {
   [[nodiscard]] bool is_pacing() const noexcept { return is_pacing_; }
 
  private:
-  static constexpr double kEvenShare = 3.0 / 4;
+  static constexpr double kEvenShare = 15.0 / 16;
   // 32 MiB a second, until there was a cycle to learn from.
   static constexpr double kNanosecondsPerByteAtFirst = 1e9 / (32 << 20);
 
@@ -59,9 +61,18 @@ class AdmissionPacer {
     expected_nanoseconds_ = std::max(1.0, static_cast<double>(used) * nanoseconds_per_byte_);
   }
   void learn(base::Nanoseconds took, std::uint64_t bytes) noexcept {
-    constexpr double kForgotten = 1.0 / 8;  // of what it was longer before
+    constexpr double kWeight = 1.0 / 8;  // of the newest cycle
+    constexpr double kDeviationWeight = 1.0 / 4;
+    constexpr double kDeviations = 2;
     const double measured = static_cast<double>(took.count()) / static_cast<double>(bytes);
-    nanoseconds_per_byte_ = std::max(measured, nanoseconds_per_byte_ + kForgotten * (measured - nanoseconds_per_byte_));
+    if (mean_ == 0) {
+      mean_ = measured;
+      deviation_ = measured / 4;
+    } else {
+      deviation_ += kDeviationWeight * (std::abs(measured - mean_) - deviation_);
+      mean_ += kWeight * (measured - mean_);
+    }
+    nanoseconds_per_byte_ = mean_ + kDeviations * deviation_;
   }
   [[nodiscard]] double open_share(base::Instant now) const noexcept {
     const double elapsed = static_cast<double>((now - began_).count()) / expected_nanoseconds_;
@@ -73,7 +84,9 @@ class AdmissionPacer {
   base::Instant began_{};
   std::size_t used_then_ = 0;
   double expected_nanoseconds_ = 1;
-  double nanoseconds_per_byte_ = kNanosecondsPerByteAtFirst;
+  double nanoseconds_per_byte_ = kNanosecondsPerByteAtFirst;  // as expected
+  double mean_ = 0;                                           // of what cycles took a byte; 0: there was none
+  double deviation_ = 0;                                      // of them from it
   std::uint64_t given_back_ = 0;
 };
 
