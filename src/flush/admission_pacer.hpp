@@ -10,10 +10,12 @@
 //        cycle begins     it should have ended
 //
 // A cycle begins when half of the budget is used; the next one follows at once if more than a quarter still is when
-// some is given back. How long it takes is told by those before it: so much time a byte as they took on average, and
-// twice as much more as they were off it (the estimator of V. Jacobson's "Congestion Avoidance and Control", 1988, as
-// TCP has it). Too short a guess slows writers down to a fraction at the end of a cycle; too long a one makes
-// transactions small, and leaves the applier without work after each. Below half of the budget nobody is held up.
+// some is given back. Otherwise nobody is held up. How long it takes is told by those before it: so much time a byte as
+// they took on average, and twice as much more as they were above it. That is the estimator of V. Jacobson's
+// "Congestion Avoidance and Control", 1988, as TCP has it, but that a cycle which ends early makes no guess longer, and
+// one that took very long, for the disk was full or nobody wrote, counts as four of the mean. Too short a guess slows
+// writers down to a fraction at the end of a cycle; too long a one makes transactions small, and leaves the applier
+// without work after each.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -22,7 +24,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -53,6 +54,8 @@ class AdmissionPacer {
   static constexpr double kEvenShare = 15.0 / 16;
   // 32 MiB a second, until there was a cycle to learn from.
   static constexpr double kNanosecondsPerByteAtFirst = 1e9 / (32 << 20);
+  // 4 GiB a second: whatever took no time is believed to have been as fast as that, lest nothing could be slower.
+  static constexpr double kNanosecondsPerByteMin = 0.25;
 
   void begin(base::Instant now, std::size_t used) noexcept {
     is_pacing_ = true;
@@ -62,17 +65,20 @@ class AdmissionPacer {
   }
   void learn(base::Nanoseconds took, std::uint64_t bytes) noexcept {
     constexpr double kWeight = 1.0 / 8;  // of the newest cycle
-    constexpr double kDeviationWeight = 1.0 / 4;
-    constexpr double kDeviations = 2;
-    const double measured = static_cast<double>(took.count()) / static_cast<double>(bytes);
-    if (mean_ == 0) {
+    constexpr double kExcessWeight = 1.0 / 4;
+    constexpr double kExcesses = 2;
+    constexpr double kOutlier = 4;
+    const double took_a_byte = static_cast<double>(took.count()) / static_cast<double>(bytes);
+    const double measured = std::clamp(took_a_byte, kNanosecondsPerByteMin, kOutlier * mean_);
+    if (!has_learned_) {
+      has_learned_ = true;
       mean_ = measured;
-      deviation_ = measured / 4;
+      excess_ = measured / 8;
     } else {
-      deviation_ += kDeviationWeight * (std::abs(measured - mean_) - deviation_);
+      excess_ += kExcessWeight * (std::max(measured - mean_, 0.0) - excess_);
       mean_ += kWeight * (measured - mean_);
     }
-    nanoseconds_per_byte_ = mean_ + kDeviations * deviation_;
+    nanoseconds_per_byte_ = mean_ + kExcesses * excess_;
   }
   [[nodiscard]] double open_share(base::Instant now) const noexcept {
     const double elapsed = static_cast<double>((now - began_).count()) / expected_nanoseconds_;
@@ -85,8 +91,9 @@ class AdmissionPacer {
   std::size_t used_then_ = 0;
   double expected_nanoseconds_ = 1;
   double nanoseconds_per_byte_ = kNanosecondsPerByteAtFirst;  // as expected
-  double mean_ = 0;                                           // of what cycles took a byte; 0: there was none
-  double deviation_ = 0;                                      // of them from it
+  bool has_learned_ = false;
+  double mean_ = kNanosecondsPerByteAtFirst;  // of what cycles took a byte
+  double excess_ = 0;                         // of those above it, over all
   std::uint64_t given_back_ = 0;
 };
 
