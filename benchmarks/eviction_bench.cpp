@@ -43,7 +43,7 @@ class Own : public EvictionPolicy {
       if (cache_.table().find(key) != nullptr) return true;
       load(key);
     }
-    cache_.trim(kSequence, 0, cache::Cache::Evict::kClean);
+    cache_.trim(kSequence, 0);
     return false;
   }
 

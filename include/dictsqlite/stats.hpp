@@ -37,6 +37,7 @@ struct Stats {
   // Memory.
   std::uint64_t entry_bytes = 0;    ///< now: entries in memory, of every kind
   std::uint64_t retired_bytes = 0;  ///< now: removed, waiting for readers to move on
+  std::uint64_t held_bytes = 0;     ///< now: of entries whose values, of more than Value::kInlineBytes, somebody holds
   std::uint64_t evictions = 0;
 
   // SQLite's files.

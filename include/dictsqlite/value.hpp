@@ -29,7 +29,8 @@ DICTSQLITE_EXPORT void release(const SharedRef& shared) noexcept;
 
 /// Counted, immutable bytes. Up to kInlineBytes are held in the object itself; longer values are shared with the
 /// cache, without a copy, and stay valid as long as a handle lives: also after the key was overwritten, evicted
-/// or the database closed. A handle to a longer value keeps its bytes in memory beyond the cache budget.
+/// or the database closed. What is held so is in memory beyond the cache budget: Stats::held_bytes. A value may have
+/// eight million handles.
 ///
 /// Thread-safety: as an int. Different handles to the same bytes may be used from different threads.
 /// Cost:          a copy is a memcpy of kInlineBytes or one atomic increment; it never allocates.

@@ -1,11 +1,13 @@
 // Cache: the table with the memory it lives in and the rule that keeps it within its budgets.
 //
-// Thread-safety: every member from any thread; trim() is called by the flusher or the applier, and the loader.
-// Ownership:     owns pool, reclaimer and table, and through them every entry.
+// Thread-safety: every member from any thread; trim() is called by the applier and the loader, sweep_absences() by the
+// flusher. Ownership:     owns pool, reclaimer and table, and through them every entry.
 //
 // The rule: entries in memory are clean, or unapplied (bounded by admission), or retired and waiting for readers
-// (bounded by kBacklogBytesMax, see backlog_is_full). So clean = used - unapplied - retired, and trim() evicts until
-// that is no more than the cache's budget. Nobody has to touch an entry to say that it has become clean.
+// (bounded by kBacklogBytesMax, see backlog_is_full), or held by those whom their values were handed to, whom evicting
+// them would not make give them back. So clean = used - unapplied - retired - held, and trim() evicts until that is no
+// more than the cache's budget. Nobody has to touch an entry to say that it has become clean. What is two of these at a
+// time counts twice: all together stays below the sum of the four.
 #pragma once
 
 #include "base/hash.hpp"
@@ -23,8 +25,6 @@ namespace dictsqlite::cache {
 
 class Cache {
  public:
-  enum class Evict : std::uint8_t { kClean, kOnlyAbsences };
-
   /// `clean_bytes_max` for clean entries, `unapplied_bytes_max` for the others. Check valid().
   Cache(std::size_t clean_bytes_max, std::size_t unapplied_bytes_max)
       : clean_bytes_max_(clean_bytes_max),
@@ -64,14 +64,14 @@ class Cache {
   }
 
   /// Evicts what is over the budget, given how many bytes are still unapplied.
-  void trim(std::uint64_t applied, std::size_t unapplied_bytes, Evict what) noexcept {
-    while (trim_some(applied, unapplied_bytes, what)) {
+  void trim(std::uint64_t applied, std::size_t unapplied_bytes) noexcept {
+    while (trim_some(applied, unapplied_bytes)) {
     }
   }
   /// A portion of that, and frees it: writers stop for a full backlog. True if there is more.
-  [[nodiscard]] bool trim_some(std::uint64_t applied, std::size_t unapplied_bytes, Evict what) noexcept {
+  [[nodiscard]] bool trim_some(std::uint64_t applied, std::size_t unapplied_bytes) noexcept {
     collect();
-    const std::size_t allowed = clean_bytes_max_ + unapplied_bytes + reclaimer_.backlog_bytes();
+    const std::size_t allowed = clean_bytes_max_ + unapplied_bytes + reclaimer_.backlog_bytes() + pool_.held_bytes();
     const std::size_t used = pool_.used_bytes();
     if (used <= allowed) return false;
     const std::size_t portion = std::min(used - allowed, kTrimPortionBytes);
@@ -79,11 +79,29 @@ class Cache {
     std::size_t done = 0;
     {
       const Reclaimer::Guard guard = reclaimer_.enter();
-      done = table_.evict(portion, applied, what == Evict::kOnlyAbsences, evicted);
+      done = table_.evict(portion, applied, evicted);
     }
     evictions_.fetch_add(evicted, std::memory_order_relaxed);  // a statistic
     collect();
     return done >= portion;
+  }
+  /// For a database without a disk, where nothing else may go: evicts absences and erases while there is more than the
+  /// budget of clean entries. Looks at some buckets for each of the `rows` written since the last call, so that what
+  /// they leave behind is found within a round; at all of them when writers are about to be refused.
+  void sweep_absences(std::uint64_t applied, std::size_t rows) noexcept {
+    collect();
+    std::size_t buckets = is_full() ? table_.bucket_count() : std::min(kSweptPerRow * rows, table_.bucket_count());
+    while (buckets != 0 && pool_.used_bytes() > clean_bytes_max_ + reclaimer_.backlog_bytes()) {
+      const std::size_t portion = std::min(buckets, kSweptTogether);
+      std::uint64_t evicted = 0;
+      {
+        const Reclaimer::Guard guard = reclaimer_.enter();
+        table_.sweep_absences(portion, applied, evicted);
+      }
+      evictions_.fetch_add(evicted, std::memory_order_relaxed);  // a statistic
+      collect();
+      buckets -= portion;
+    }
   }
 
   [[nodiscard]] std::uint64_t evictions() const noexcept {
@@ -99,6 +117,8 @@ class Cache {
   static constexpr std::size_t kShareEvery = 8;
   // Beyond that. As little as a processor's cache still has when its turn comes.
   static constexpr std::size_t kShareFromBytes = 64u << 10;
+  static constexpr std::size_t kSweptPerRow = 8;           // buckets
+  static constexpr std::size_t kSweptTogether = 4096;      // while what is retired has to wait
   static constexpr std::size_t kEntryBytesExpected = 176;  // 16-byte keys, 100-byte values
 
   [[nodiscard]] static std::size_t slab_bytes(std::size_t clean, std::size_t unapplied) noexcept {

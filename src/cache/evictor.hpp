@@ -47,20 +47,15 @@ class BasicEvictor {
     return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
   }
 
-  /// Evicts clean entries (sequence <= applied) until `bytes` are out or both hands have been around twice. With
-  /// `only_absences`, values stay: for a database without a disk. Returns the bytes evicted; `evicted` counts entries.
-  std::size_t evict(std::size_t bytes, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
-    Round round{applied, only_absences, {}};
-    std::array<std::size_t, 2> steps_left{2 * buckets_.size(), 2 * buckets_.size()};
-    while (round.done.bytes < bytes) {
-      Queue queue = balance_.next();
-      if (steps_left[index_of(queue)] == 0) queue = queue == Queue::kMain ? Queue::kNewcomers : Queue::kMain;
-      if (steps_left[index_of(queue)] == 0) break;
-      --steps_left[index_of(queue)];
-      step(queue, round);
-    }
-    evicted += round.done.entries;
-    return round.done.bytes;
+  /// Evicts clean entries (sequence <= applied) until `bytes` are out or both hands have been around twice. Returns the
+  /// bytes evicted; `evicted` counts entries.
+  std::size_t evict(std::size_t bytes, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    return go_round({applied, /*only_absences=*/false, {}}, bytes, 2 * buckets_.size(), evicted);
+  }
+  /// For a database without a disk, whose values stay: each hand goes so many buckets further and evicts the clean
+  /// absences and erases there. Otherwise as evict().
+  std::size_t sweep_absences(std::size_t buckets, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    return go_round({applied, /*only_absences=*/true, {}}, ~std::size_t{0}, buckets, evicted);
   }
 
  private:
@@ -85,6 +80,19 @@ class BasicEvictor {
   };
 
   [[nodiscard]] static constexpr std::size_t index_of(Queue queue) noexcept { return static_cast<std::size_t>(queue); }
+
+  std::size_t go_round(Round round, std::size_t bytes, std::size_t steps_each, std::uint64_t& evicted) noexcept {
+    std::array<std::size_t, 2> steps_left{steps_each, steps_each};
+    while (round.done.bytes < bytes) {
+      Queue queue = balance_.next();
+      if (steps_left[index_of(queue)] == 0) queue = queue == Queue::kMain ? Queue::kNewcomers : Queue::kMain;
+      if (steps_left[index_of(queue)] == 0) break;
+      --steps_left[index_of(queue)];
+      step(queue, round);
+    }
+    evicted += round.done.entries;
+    return round.done.bytes;
+  }
 
   // A hand comes by a bucket.
   void step(Queue queue, Round& round) noexcept {

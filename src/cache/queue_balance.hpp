@@ -26,6 +26,8 @@ class QueueBalance {
 
   /// The hand of `queue` has met so many in a bucket, of those that may be evicted.
   void note(Queue queue, std::uint32_t newcomers, std::uint32_t others) noexcept {
+    if (newcomers == 0 && others == 0)
+      return;  // lest nothing is remembered where large values leave most buckets empty
     approach(twice_newcomers_, queue == Queue::kMain ? 2 * newcomers : newcomers);
     approach(others_, others);
   }
@@ -33,7 +35,7 @@ class QueueBalance {
  private:
   static constexpr std::uint32_t kParts = 10;         // one of them is for newcomers
   static constexpr std::uint32_t kOne = 1u << 16;     // averages are in units of 1 / kOne
-  static constexpr std::uint32_t kBucketsBack = 128;  // that an average goes
+  static constexpr std::uint32_t kBucketsBack = 128;  // that an average goes, of those with something in them
 
   static void approach(std::atomic<std::uint32_t>& average, std::uint32_t seen) noexcept {
     const std::uint32_t before = average.load(std::memory_order_relaxed);  // an estimate
@@ -41,7 +43,7 @@ class QueueBalance {
                   std::memory_order_relaxed);  // the same
   }
 
-  std::atomic<std::uint32_t> twice_newcomers_{0};  // in a bucket. Estimates, both
+  std::atomic<std::uint32_t> twice_newcomers_{0};  // in such a bucket. Estimates, both
   std::atomic<std::uint32_t> others_{0};
 };
 

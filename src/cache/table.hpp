@@ -51,6 +51,7 @@
 #include "entry/entry_pool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -149,7 +150,8 @@ class BasicTable {
         reclaimer_.retire(found.entry);
         return;
       }
-      if (place(bucket, entry, word, applied)) break;
+      // What is in the chain is in the main queue.
+      if (place(bucket, entry, found.entry == nullptr ? word | Bucket::kNewcomer : word, applied)) break;
     }
     dedupe(bucket, key);
   }
@@ -175,7 +177,7 @@ class BasicTable {
       reclaimer_.retire(pending);
       return {PendingResult::Outcome::kFound, found.entry};
     }
-    while (!place(bucket, pending, word, applied)) {
+    while (!place(bucket, pending, word | Bucket::kNewcomer, applied)) {
     }
     found = search(bucket, key, pending);
     if (found.entry != nullptr) {
@@ -191,6 +193,8 @@ class BasicTable {
   /// reference of `fill` in either case. Returns whether the fill is now in the table.
   bool fill(std::uint64_t hash, Entry* pending, Entry* fill) noexcept {
     Bucket& bucket = buckets_.of(hash);
+    // Who joined the load has asked for what comes of it.
+    fill->visited.store(pending->visited.load(std::memory_order_relaxed), std::memory_order_relaxed);  // see there
     for (Slot& slot : bucket.slots) {
       std::uint64_t there = slot.load(std::memory_order_relaxed);  // (T4)
       if (is_word_of(there, pending) &&
@@ -223,9 +227,12 @@ class BasicTable {
     return chain_of(bucket).remove(entry);
   }
 
-  /// See BasicEvictor::evict().
-  std::size_t evict(std::size_t bytes, std::uint64_t applied, bool only_absences, std::uint64_t& evicted) noexcept {
-    return evictor_.evict(bytes, applied, only_absences, evicted);
+  /// See BasicEvictor.
+  std::size_t evict(std::size_t bytes, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    return evictor_.evict(bytes, applied, evicted);
+  }
+  std::size_t sweep_absences(std::size_t buckets, std::uint64_t applied, std::uint64_t& evicted) noexcept {
+    return evictor_.sweep_absences(buckets, applied, evicted);
   }
 
   /// Calls `visit(Entry&)` for the newest real entry of every key in buckets [first, last): for scans of a database
@@ -350,42 +357,60 @@ class BasicTable {
     } while (bucket.control.load(std::memory_order_relaxed) != control);  // (T2)
   }
 
-  // Puts the entry where the key is not, and raises the version. False: somebody was faster, try again.
+  // Puts the entry where the key is not, as a newcomer or not as its word says, and raises the version. False: somebody
+  // was faster, try again.
   [[nodiscard]] bool place(Bucket& bucket, Entry* entry, std::uint64_t word, std::uint64_t applied) noexcept {
     const Vacancy vacancy = bucket.vacancy_for(Bucket::tag(word));
     if (vacancy.slot != kSlots) {
       // Who comes back soon after he was evicted goes to the main queue.
       std::uint64_t expected = vacancy.word;
       if (!bucket.slots[vacancy.slot].compare_exchange_strong(expected,
-                                                              vacancy.is_own ? word : word | Bucket::kNewcomer,
+                                                              vacancy.is_own ? word & ~Bucket::kNewcomer : word,
                                                               std::memory_order_release, std::memory_order_relaxed))
         return false;  // (T1)
       raise_version(bucket);
       return true;
     }
-    std::uint32_t slot = kSlots;
-    std::uint64_t victim = 0;
-    for (std::uint32_t index = 0; index < kSlots; ++index) {
-      const std::uint64_t there = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
-      if (Bucket::is_empty(there)) return false;
-      if ((slot == kSlots || (Bucket::is_newcomer(there) && !Bucket::is_newcomer(victim))) &&
-          Evictor::is_clean(*entry_of(there), applied) &&
-          entry_of(there)->visited.load(std::memory_order_relaxed) == 0) {  // see Entry::visited
-        slot = index;
-        victim = there;
-      }
-    }
-    if (slot == kSlots) {
+    const Victim victim = victim_in(bucket, applied);
+    if (victim.slot == kSlots) {
       chain_of(bucket).push(entry);  // raises the version with it
       return true;
     }
-    std::uint64_t expected = victim;
-    if (!bucket.slots[slot].compare_exchange_strong(expected, word | Bucket::kNewcomer, std::memory_order_release,
-                                                    std::memory_order_relaxed))
+    std::uint64_t expected = victim.word;
+    if (Bucket::is_empty(victim.word) || !bucket.slots[victim.slot].compare_exchange_strong(
+                                             expected, word, std::memory_order_release, std::memory_order_relaxed))
       return false;  // (T1)
     raise_version(bucket);
-    reclaimer_.retire(entry_of(victim));
+    reclaimer_.retire(entry_of(victim.word));
     return true;
+  }
+  struct Victim {
+    std::uint32_t slot = kSlots;  // kSlots: nobody is to give way
+    std::uint64_t word = 0;
+  };
+  // The clean entry of a full bucket that is to give way, a newcomer if possible, or a slot that has become empty.
+  // Those that were read are spared. If that is all of them, they are to be read again to be spared once more: the
+  // eviction hands do not come while the table is within its budget, and a key would find no place for ever.
+  [[nodiscard]] Victim victim_in(Bucket& bucket, std::uint64_t applied) noexcept {
+    Victim victim;
+    std::array<Entry*, kSlots> spared{};
+    std::size_t spared_count = 0;
+    for (std::uint32_t index = 0; index < kSlots; ++index) {
+      const std::uint64_t there = bucket.slots[index].load(std::memory_order_acquire);  // (T1)
+      if (Bucket::is_empty(there)) return {index, there};
+      Entry* const entry = entry_of(there);
+      if (!Evictor::is_clean(*entry, applied)) continue;
+      if (entry->visited.load(std::memory_order_relaxed) != 0) {  // see Entry::visited
+        spared[spared_count++] = entry;
+      } else if (victim.slot == kSlots || (Bucket::is_newcomer(there) && !Bucket::is_newcomer(victim.word))) {
+        victim = {index, there};
+      }
+    }
+    if (victim.slot == kSlots) {
+      for (std::size_t i = 0; i < spared_count; ++i)
+        spared[i]->visited.store(0, std::memory_order_relaxed);  // see Entry::visited
+    }
+    return victim;
   }
   static void raise_version(Bucket& bucket) noexcept {
     bucket.control.fetch_add(Chain::kOneVersion, std::memory_order_seq_cst);  // (T2) (T3) (T5)

@@ -238,6 +238,7 @@ Stats Engine::stats() noexcept {
   stats.loads_in_flight = loader_.flights().in_flight();
   stats.entry_bytes = cache_.pool().used_bytes();
   stats.retired_bytes = cache_.reclaimer().backlog_bytes();
+  stats.held_bytes = cache_.pool().held_bytes();
   stats.evictions = cache_.evictions();
   stats.failed = failure_.failed();
   stats.disk_full = path_.disk_full();
@@ -260,13 +261,14 @@ void EngineHandle::release() noexcept {
 [[gnu::noinline]] void EngineHandle::drop(Engine* engine) noexcept { engine->drop_handle(); }
 
 void retain(const SharedRef& shared) noexcept {
-  entry::EntryPool::retain(*reinterpret_cast<entry::Entry*>(shared.bytes));
-  static_cast<Engine*>(shared.engine)->handles().retain();
+  auto* engine = static_cast<Engine*>(shared.engine);
+  engine->cache().pool().retain_value(*reinterpret_cast<entry::Entry*>(shared.bytes));
+  engine->handles().retain();
 }
 
 void release(const SharedRef& shared) noexcept {
   auto* engine = static_cast<Engine*>(shared.engine);
-  engine->cache().pool().release(reinterpret_cast<entry::Entry*>(shared.bytes));
+  engine->cache().pool().release_value(reinterpret_cast<entry::Entry*>(shared.bytes));
   engine->drop_handle();
 }
 

@@ -45,7 +45,9 @@ struct BasicEntry {
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
-  // How many owners. While the block is free, the slab's link: hence first, and always an atomic.
+  // How many owners: the library's own ones each for 1, values that were handed out for kOneValue. While the block is
+  // free, the slab's link: hence first, and always an atomic.
+  static constexpr std::uint32_t kOneValue = 1u << 8;
   Atomic<std::uint32_t> references;
   // Overflow chain of a bucket: offset of the next entry, with a mark once this one is out. See cache/table.hpp.
   Atomic<std::uint32_t> chain_next;
@@ -59,8 +61,8 @@ struct BasicEntry {
   std::uint32_t value_bytes;
   std::uint16_t shape;  // bytes of the key; kWordBit: there is a word before it
   EntryKind kind;
-  // Read since the eviction hand last passed, or put over an older one. Written only when it changes; relaxed: a lost
-  // mark costs one eviction.
+  // Read since the eviction hand last passed, or a newer entry wanted its slot, or while it was loaded; or put over an
+  // older one. Written only when it changes; relaxed: a lost mark costs one eviction.
   Atomic<std::uint8_t> visited;
 
   [[nodiscard]] bool is_real() const noexcept { return kind <= EntryKind::kAbsent; }

@@ -12,7 +12,9 @@
 #include "entry/entry.hpp"
 #include "entry/magazines.hpp"
 #include "entry/slab.hpp"
+#include "entry/striped_gauge.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -82,7 +84,10 @@ class BasicEntryPool {
 
   /// One more owner. The caller has a reference, or a guard on an entry it found in the table.
   static void retain(Entry& entry) noexcept {
-    entry.references.fetch_add(1, std::memory_order_relaxed);  // the caller's own reference or guard keeps it alive
+    // The caller's own reference or guard keeps it alive.
+    const std::uint32_t before = entry.references.fetch_add(1, std::memory_order_relaxed);
+    DICTSQLITE_DCHECK(before % Entry::kOneValue < Entry::kOneValue - 1, "few owners are the library's own");
+    static_cast<void>(before);
   }
 
   /// The same for an entry that nobody else has yet.
@@ -98,6 +103,28 @@ class BasicEntryPool {
     const bool is_last = entry->references.load(std::memory_order_acquire) == 1 ||        // (E1)
                          entry->references.fetch_sub(1, std::memory_order_acq_rel) == 1;  // (E1)
     if (is_last) destroy(entry);
+  }
+
+  /// One more value that was handed out, to whoever keeps it as long as he likes. The caller has a reference, or a
+  /// guard on an entry it found in the table. Aborts at kValuesMax of one entry.
+  void retain_value(Entry& entry) noexcept {
+    const std::uint32_t before =
+        entry.references.fetch_add(Entry::kOneValue, std::memory_order_relaxed);  // as in retain()
+    DICTSQLITE_ASSERT(before < kValuesMax * Entry::kOneValue, "too many handles to one value");
+    if (before < Entry::kOneValue) held_.add(static_cast<std::int64_t>(footprint(entry)));
+  }
+  /// Gives it up; as release().
+  void release_value(Entry* entry) noexcept {
+    const auto bytes = static_cast<std::int64_t>(footprint(*entry));  // now: somebody else may free it in a moment
+    const std::uint32_t before = entry->references.fetch_sub(Entry::kOneValue, std::memory_order_acq_rel);  // (E1)
+    if (before / Entry::kOneValue == 1) held_.add(-bytes);
+    if (before == Entry::kOneValue) destroy(entry);
+  }
+  static constexpr std::uint32_t kValuesMax = 1u << 23;
+
+  /// Bytes of the entries whose values were handed out and not given back, each once: exact when nobody does either.
+  [[nodiscard]] std::size_t held_bytes() const noexcept {
+    return static_cast<std::size_t>(std::max<std::int64_t>(held_.sum(), 0));
   }
 
   /// A block for records other than entries (completions, flights), from the same bounded memory.
@@ -143,6 +170,7 @@ class BasicEntryPool {
 
   BasicSlab<Atomics> slab_;
   BasicMagazines<Atomics> magazines_{slab_};
+  BasicStripedGauge<Atomics> held_;
 };
 
 using EntryPool = BasicEntryPool<>;

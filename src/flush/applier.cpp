@@ -161,7 +161,7 @@ void Applier::applied_up_to(std::uint64_t sequence, std::size_t writes, std::siz
   oldest_waiting_ = now;
   last_activity_ = now;
   // Evict before the budget is given back: both together never exceed what was configured.
-  cache_.trim(sequence, path_.admission().used_bytes() - bytes, cache::Cache::Evict::kClean);
+  cache_.trim(sequence, path_.admission().used_bytes() - bytes);
   if (!DICTSQLITE_SEEDED_BUG(kBudgetLost)) path_.admission().give_back(bytes);
   counters_.bytes_applied.fetch_add(bytes, std::memory_order_relaxed);  // a statistic, and a hint to the pacer
   if (full_for_ == FullFor::kTransaction) disk_has_space();

@@ -156,11 +156,13 @@ void Flusher::drain() {
   constexpr std::size_t kRoomEvery = 1024;  // give slots back while draining, so that producers go on
   ring::WriteRing& ring = path_.ring();
   std::size_t drained = 0;
+  std::size_t rows = 0;
   while (Entry* write = ring.pop()) {
     if (++drained % kRoomEvery == 0) ring.release_room();
     if (config_.memory_only || failure_.failed()) {
       if (config_.memory_only) watermarks_.applied.raise(write->sequence);
       path_.admission().give_back(WritePath::footprint(*write));
+      rows += WritePath::rows(*write);
       path_.release(write);
       continue;
     }
@@ -168,7 +170,7 @@ void Flusher::drain() {
   }
   if (drained == 0) return;
   ring.release_room();
-  if (config_.memory_only) cache_.trim(watermarks_.applied.value(), 0, cache::Cache::Evict::kOnlyAbsences);
+  if (config_.memory_only) cache_.sweep_absences(watermarks_.applied.value(), rows);
 }
 
 bool Flusher::keep_going() {

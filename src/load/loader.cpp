@@ -132,7 +132,7 @@ void Loader::load(Flight* queued) {
     load_group(std::span(sorted_).subspan(first, end - first));
     first = end;
   }
-  cache_.trim(applied_.value(), host_.unapplied_bytes(), cache::Cache::Evict::kClean);
+  cache_.trim(applied_.value(), host_.unapplied_bytes());
 }
 
 void Loader::load_group(std::span<Flight* const> flights) {

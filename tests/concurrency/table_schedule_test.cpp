@@ -76,7 +76,7 @@ class World {
     {
       const Reclaimer::Guard guard = reclaimer_.enter();
       std::uint64_t evicted = 0;
-      table_.evict(~std::size_t{0}, applied_, false, evicted);
+      table_.evict(~std::size_t{0}, applied_, evicted);
     }
     reclaimer_.collect();
   }

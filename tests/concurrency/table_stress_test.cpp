@@ -70,7 +70,7 @@ class Stress {
         EXPECT_EQ(sequence_in(subject, *entry), subject.row);
       }
       std::uint64_t evicted = 0;
-      table_.evict(~std::size_t{0}, applied_.value(), false, evicted);
+      table_.evict(~std::size_t{0}, applied_.value(), evicted);
     }
     reclaimer_.collect();
     EXPECT_EQ(pool_.used_bytes(), 0u);
@@ -180,7 +180,7 @@ class Stress {
       {
         const Reclaimer::Guard guard = reclaimer_.enter();
         std::uint64_t evicted = 0;
-        table_.evict(1 + random.below(20'000), applied_.value(), false, evicted);
+        table_.evict(1 + random.below(20'000), applied_.value(), evicted);
       }
       reclaimer_.collect();
       std::this_thread::yield();

@@ -61,7 +61,7 @@ class OneKey {
   void evict(std::uint64_t applied) {
     const Reclaimer::Guard guard = reclaimer_.enter();
     std::uint64_t evicted = 0;
-    table_.evict(1, applied, false, evicted);
+    table_.evict(1, applied, evicted);
   }
   /// What is left of the key: its newest entry, and no other.
   void expect_left(std::uint64_t sequence) {
@@ -378,7 +378,7 @@ struct FreedUnderALook : OneKey<kCrowd> {
         break;
       case Leave::kEvicted: {
         std::uint64_t evicted = 0;
-        this->table_.evict(1, 2, false, evicted);
+        this->table_.evict(1, 2, evicted);
         break;
       }
       case Leave::kFilled:

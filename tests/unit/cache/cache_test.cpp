@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace dictsqlite::cache {
 namespace {
@@ -30,11 +31,20 @@ class CacheTest : public testing::Test {
     cache.table().install(Cache::key(1, name).hash, entry, applied);
     return bytes;
   }
-  bool has(std::uint64_t sequence) {
+  void erase(std::uint64_t sequence) {
+    const std::string name = "erased" + std::to_string(sequence);
+    Entry* const entry = cache_.pool().make(EntryKind::kErase, 1, name, "", 0);
+    ASSERT_NE(entry, nullptr);
+    entry->sequence = sequence;
+    const Reclaimer::Guard guard = cache_.reclaimer().enter();
+    cache_.table().install(Cache::key(1, name).hash, entry, 0);
+  }
+  Entry* find(std::uint64_t sequence) {
     const std::string name = "key" + std::to_string(sequence);
     const Reclaimer::Guard guard = cache_.reclaimer().enter();
-    return cache_.table().find(Cache::key(1, name)) != nullptr;
+    return cache_.table().find(Cache::key(1, name));
   }
+  bool has(std::uint64_t sequence) { return find(sequence) != nullptr; }
 
   Cache cache_{kCleanBytes, kUnappliedBytes};
 };
@@ -44,7 +54,7 @@ TEST_F(CacheTest, TrimsCleanEntriesToTheirBudget) {
   std::size_t installed = 0;
   std::uint64_t sequence = 0;
   while (installed < 2 * kCleanBytes) installed += install(++sequence, 100, 0);
-  cache_.trim(/*applied=*/sequence, /*unapplied_bytes=*/0, Cache::Evict::kClean);
+  cache_.trim(/*applied=*/sequence, /*unapplied_bytes=*/0);
   EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
   EXPECT_GT(cache_.pool().used_bytes(), kCleanBytes / 2) << "no more than necessary";
   EXPECT_GT(cache_.evictions(), 0u);
@@ -59,7 +69,7 @@ TEST_F(CacheTest, TrimsInPortionsEachOfWhichIsFreedBeforeTheNext) {
   std::size_t portions = 0;
   for (bool more = true; more; ++portions) {
     const std::size_t before = cache.pool().used_bytes();
-    more = cache.trim_some(sequence, 0, Cache::Evict::kClean);
+    more = cache.trim_some(sequence, 0);
     EXPECT_LE(before - cache.pool().used_bytes(), 2u << 20) << "portion " << portions;
     EXPECT_EQ(cache.reclaimer().backlog_bytes(), 0u);
   }
@@ -67,28 +77,75 @@ TEST_F(CacheTest, TrimsInPortionsEachOfWhichIsFreedBeforeTheNext) {
   EXPECT_LE(cache.pool().used_bytes(), kCleanBytes);
 }
 
+// To evict what somebody holds frees nothing: the cache would be emptied for it, again and again.
+TEST_F(CacheTest, WhatIsHeldDrivesNothingOut) {
+  std::uint64_t sequence = 0;
+  std::vector<Entry*> held;
+  for (std::size_t bytes = 0; bytes < 2 * kCleanBytes;) {
+    bytes += install(++sequence, 1000, 0);
+    held.push_back(find(sequence));
+    cache_.pool().retain_value(*held.back());
+  }
+  const std::uint64_t first = sequence + 1;
+  for (std::size_t bytes = 0; bytes < kCleanBytes / 2;) bytes += install(++sequence, 1000, 0);
+  cache_.trim(sequence, 0);
+  EXPECT_EQ(cache_.evictions(), 0u);
+  for (std::uint64_t each = first; each <= sequence; ++each) EXPECT_TRUE(has(each)) << each;
+  for (Entry* entry : held) cache_.pool().release_value(entry);
+  cache_.trim(sequence, 0);
+  EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
+}
+
 TEST_F(CacheTest, LeavesUnappliedEntriesAlone) {
   std::size_t installed = 0;
   std::uint64_t sequence = 0;
   while (installed < 2 * kCleanBytes) installed += install(++sequence, 1000, 0);
-  cache_.trim(/*applied=*/0, /*unapplied_bytes=*/installed, Cache::Evict::kClean);
+  cache_.trim(/*applied=*/0, /*unapplied_bytes=*/installed);
   EXPECT_EQ(cache_.evictions(), 0u);
   for (std::uint64_t each = 1; each <= sequence; ++each) ASSERT_TRUE(has(each));
 }
 
 TEST_F(CacheTest, EvictsForLargeValuesByTheirBytes) {
   for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) install(sequence, 200'000, 0);
-  cache_.trim(/*applied=*/10, 0, Cache::Evict::kClean);
+  cache_.trim(/*applied=*/10, 0);
   EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes);
   EXPECT_GE(cache_.evictions(), 5u);
 }
 
-TEST_F(CacheTest, KeepsValuesWhenOnlyAbsencesMayGo) {
+TEST_F(CacheTest, SweepsAbsencesAndKeepsValues) {
   std::size_t installed = 0;
   std::uint64_t sequence = 0;
   while (installed < 2 * kCleanBytes) installed += install(++sequence, 1000, 0);
-  cache_.trim(/*applied=*/sequence, 0, Cache::Evict::kOnlyAbsences);
+  cache_.sweep_absences(/*applied=*/sequence, 1u << 20);
   for (std::uint64_t each = 1; each <= sequence; ++each) ASSERT_TRUE(has(each));
+}
+
+// A database without a disk has more than the budget of clean entries most of the time: to look at the whole table for
+// each write would be felt.
+TEST_F(CacheTest, SweepsAFewBucketsForEachRow) {
+  std::uint64_t sequence = 0;
+  for (std::size_t installed = 0; installed < kCleanBytes + kUnappliedBytes / 2;) {
+    installed += install(++sequence, 1000, 0);
+  }
+  const std::uint64_t first_erase = sequence + 1;
+  while (cache_.pool().used_bytes() < kCleanBytes + kUnappliedBytes / 4 * 3) erase(++sequence);
+  const std::uint64_t erases = sequence + 1 - first_erase;
+  cache_.sweep_absences(sequence, /*rows=*/1);
+  EXPECT_LT(cache_.evictions(), 200u) << "of " << erases << ", in 16 buckets";
+  const std::size_t rows = cache_.table().bucket_count() / 8 + 1;
+  for (std::size_t row = 0; row < rows; ++row) cache_.sweep_absences(sequence, 1);
+  EXPECT_EQ(cache_.evictions(), erases) << "within a round";
+}
+
+TEST_F(CacheTest, SweepsEverythingWhenWritersAreAboutToBeRefused) {
+  std::uint64_t sequence = 0;
+  for (std::size_t installed = 0; installed < kCleanBytes + kUnappliedBytes / 2;) {
+    installed += install(++sequence, 1000, 0);
+  }
+  while (!cache_.is_full()) erase(++sequence);
+  cache_.sweep_absences(sequence, /*rows=*/1);
+  EXPECT_FALSE(cache_.is_full());
+  EXPECT_LE(cache_.pool().used_bytes(), kCleanBytes + kUnappliedBytes / 2 + 2000);
 }
 
 TEST_F(CacheTest, KnowsWhenItIsFull) {

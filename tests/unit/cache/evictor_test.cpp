@@ -113,6 +113,33 @@ TEST_F(EvictorTest, AWriteOverANewcomerCountsAsAskedFor) {
   EXPECT_EQ(look(key("written once", 2)), "nothing");
 }
 
+TEST_F(EvictorTest, AWriteOverAnEntryInTheChainCountsAsAskedFor) {
+  for (std::size_t index = 0; index < kSlots; ++index) set(key("filler" + std::to_string(index), 10 + index), "v", 1);
+  set(key("chained", 1), "v", 2);
+  EXPECT_EQ(evict_all(1), kSlots);
+  set(key("chained", 1), "w", 3);
+  set(key("new", 2), "v", 3);
+  EXPECT_EQ(evict(1, 3), 1u);
+  EXPECT_EQ(look(key("chained", 1)), "w");
+  EXPECT_EQ(look(key("new", 2)), "nothing");
+}
+
+TEST_F(EvictorTest, WhoJoinsALoadHasAskedForTheRow) {
+  const auto load = [&](const Key& loaded, int joined) {
+    Entry* const pending = make(EntryKind::kPending, loaded.bytes, "", 0);
+    EntryPool::retain(*pending);
+    EXPECT_EQ(table.place_pending(loaded.hash, pending, 0).outcome, Table::PendingResult::Outcome::kStands);
+    for (int reader = 0; reader < joined; ++reader) EXPECT_EQ(look(loaded), "pending");
+    EXPECT_TRUE(table.fill(loaded.hash, pending, make(EntryKind::kSet, loaded.bytes, "v", 1)));
+    pool.release(pending);
+  };
+  load(key("joined", 1), 1);
+  load(key("alone", 2), 0);
+  EXPECT_EQ(evict(1, 1), 1u);
+  EXPECT_EQ(look(key("joined", 1)), "v");
+  EXPECT_EQ(look(key("alone", 2)), "nothing");
+}
+
 TEST_F(EvictorTest, APlaceInAFullBucketIsANewcomersBeforeAnothers) {
   make_main({key("a", 10), key("b", 11), key("c", 12), key("d", 13), key("e", 14), key("f", 15)});
   set(key("newcomer", 50), "v", 1);
@@ -192,7 +219,7 @@ class EvictionTest : public testing::Test {
       entry->sequence = 1;
       cache_.table().install(key.hash, entry, 1);
     }
-    cache_.trim(1, 0, Cache::Evict::kClean);
+    cache_.trim(1, 0);
     return false;
   }
   /// How many of the rows [first, last) are hits.

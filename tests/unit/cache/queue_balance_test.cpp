@@ -42,6 +42,24 @@ TEST(QueueBalance, TakesTheMainQueueWhenNoNewcomerCanGo) {
   EXPECT_EQ(balance.next(), Queue::kMain);
 }
 
+// Large values: few buckets have anything in them.
+TEST(QueueBalance, EmptyBucketsTellNothing) {
+  QueueBalance balance;
+  const auto note_sparsely = [&](std::uint32_t newcomers, std::uint32_t others) {
+    for (int bucket = 0; bucket < 1000 * 200; ++bucket) {
+      const bool is_empty = bucket % 200 != 0;
+      balance.note(Queue::kNewcomers, is_empty ? 0 : newcomers, is_empty ? 0 : others);
+    }
+    note(balance, Queue::kMain, 0, 0);
+  };
+  note_sparsely(0, 1);
+  EXPECT_EQ(balance.next(), Queue::kMain);
+  note_sparsely(1, 1);
+  EXPECT_EQ(balance.next(), Queue::kNewcomers);
+  note_sparsely(0, 1);
+  EXPECT_EQ(balance.next(), Queue::kMain);
+}
+
 TEST(QueueBalance, FollowsWhatChangesWithinAFewHundredBuckets) {
   QueueBalance balance;
   note(balance, Queue::kMain, 0, 4);

@@ -59,7 +59,7 @@ class SmallTable {
   }
   std::size_t evict(std::size_t bytes, std::uint64_t applied) {
     std::uint64_t evicted = 0;
-    table.evict(bytes, applied, false, evicted);
+    table.evict(bytes, applied, evicted);
     return evicted;
   }
   std::size_t evict_all(std::uint64_t applied) { return evict(~std::size_t{0}, applied); }

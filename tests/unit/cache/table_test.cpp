@@ -173,6 +173,32 @@ TEST_F(TableTest, SparesCleanEntriesThatWereReadWhenItPlacesANewOne) {
   EXPECT_EQ(size(), kSlots);
 }
 
+// A table within its budget has no hand that takes marks back: once all slots were read, no other key of the bucket
+// would ever be cached.
+TEST_F(TableTest, WhatWasReadIsSparedOnceWhenItPlacesANewOne) {
+  for (std::size_t index = 0; index < kSlots; ++index) {
+    set(key("clean" + std::to_string(index), 100 + index), "v", 1);
+    EXPECT_EQ(look(key("clean" + std::to_string(index), 100 + index)), "v");
+  }
+  const auto load = [&] {
+    Entry* const entry = pending(key("loaded"));
+    EntryPool::retain(*entry);
+    EXPECT_EQ(table.place_pending(1, entry, /*applied=*/1).outcome, Outcome::kStands);
+    const bool is_cached = table.fill(1, entry, make(EntryKind::kSet, "loaded", "v", 1));
+    pool.release(entry);
+    return is_cached;
+  };
+  EXPECT_FALSE(load()) << "all the others were read";
+  for (std::size_t index = 0; index < kSlots; ++index) {
+    if (index == 4) continue;
+    EXPECT_EQ(look(key("clean" + std::to_string(index), 100 + index)), "v");
+  }
+  EXPECT_TRUE(load());
+  EXPECT_EQ(look(key("loaded")), "v");
+  EXPECT_EQ(look(key("clean4", 104)), "nothing") << "it alone was not read again";
+  EXPECT_EQ(size(), kSlots);
+}
+
 TEST_F(TableTest, NeverEvictsWhatIsNotApplied) {
   for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) set(key("k" + std::to_string(sequence)), "v", sequence);
   EXPECT_EQ(evict_all(/*applied=*/12), 12u);
@@ -203,11 +229,11 @@ TEST_F(TableTest, EvictsRememberedAbsencesAndErases) {
   EXPECT_EQ(look(key("absent")), "nothing");
 }
 
-TEST_F(TableTest, EvictsOnlyAbsencesIfTold) {
+TEST_F(TableTest, SweepsAbsencesAndLeavesValues) {
   set(key("set"), "value", 1);
   table.install(1, make(EntryKind::kErase, "erased", "", 2), 0);
   std::uint64_t evicted = 0;
-  table.evict(~std::size_t{0}, 2, /*only_absences=*/true, evicted);
+  table.sweep_absences(/*buckets=*/2, 2, evicted);
   EXPECT_EQ(evicted, 1u);
   EXPECT_EQ(look(key("set")), "value");
   EXPECT_EQ(look(key("erased")), "nothing");
@@ -229,7 +255,7 @@ TEST_F(TableTest, StopsEvictingWhenEnoughIsOut) {
     one = EntryPool::footprint(*set(key("k" + std::to_string(sequence)), std::string(1000, 'v'), sequence));
   }
   std::uint64_t evicted = 0;
-  const std::size_t bytes = table.evict(1, 100, false, evicted);
+  const std::size_t bytes = table.evict(1, 100, evicted);
   EXPECT_EQ(bytes, evicted * one);
   EXPECT_GE(evicted, 1u);
 }
@@ -239,7 +265,7 @@ TEST_F(TableTest, ReportsTheBytesItEvicted) {
   set(key("large"), std::string(100'000, 'v'), 2);
   const std::size_t used = pool.used_bytes();
   std::uint64_t evicted = 0;
-  EXPECT_EQ(table.evict(~std::size_t{0}, 2, false, evicted), used);
+  EXPECT_EQ(table.evict(~std::size_t{0}, 2, evicted), used);
   EXPECT_EQ(reclaimer.backlog_bytes(), used);
   collect();
   EXPECT_EQ(pool.used_bytes(), 0u);
@@ -400,7 +426,7 @@ TEST(TableProperty, BehavesLikeAMapThatForgetsOnlyWhatIsApplied) {
     if (random.one_in(10)) applied += random.below(sequence - applied + 1);
     if (random.one_in(50)) {
       std::uint64_t evicted = 0;
-      table.evict(random.below(20'000), applied, false, evicted);
+      table.evict(random.below(20'000), applied, evicted);
     }
     if (random.one_in(100)) reclaimer.collect();
     const std::string looked = "key" + std::to_string(random.below(kKeys));

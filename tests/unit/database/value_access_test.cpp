@@ -47,15 +47,17 @@ TEST_F(ValueAccessTest, SharesWhatDoesNot) {
     {
       Value value;
       ValueAccess::assign(value, *entry, engine_.handle());
-      EXPECT_EQ(entry->references.load(), 2u) << bytes;
+      EXPECT_EQ(entry->references.load(), 1 + entry::Entry::kOneValue) << bytes;
       EXPECT_EQ(value.data(), entry->value().data()) << "without a copy";
       const Value copy = value;
-      EXPECT_EQ(entry->references.load(), 3u) << bytes;
+      EXPECT_EQ(entry->references.load(), 1 + 2 * entry::Entry::kOneValue) << bytes;
+      EXPECT_EQ(engine_.pool().held_bytes(), entry::EntryPool::footprint(*entry)) << "once";
       engine_.pool().release(entry);
       EXPECT_EQ(copy.view(), letters(bytes)) << "the cache has let go of it";
       EXPECT_GT(engine_.pool().used_bytes(), 0u);
     }
     EXPECT_EQ(engine_.pool().used_bytes(), 0u) << bytes;
+    EXPECT_EQ(engine_.pool().held_bytes(), 0u) << bytes;
   }
 }
 

@@ -53,7 +53,11 @@ class ValueTest : public testing::Test {
     detail::ValueAccess::assign(value, entry, engine_.handle());
     return value;
   }
-  static std::uint32_t references(const Entry& entry) { return entry.references.load(); }
+  // Owners of either kind.
+  static std::uint32_t references(const Entry& entry) {
+    const std::uint32_t word = entry.references.load();
+    return word % Entry::kOneValue + word / Entry::kOneValue;
+  }
 
   BareEngine engine_;
   std::vector<Entry*> entries_;

@@ -30,6 +30,60 @@ TEST(EntryPool, FreesWithTheLastReference) {
   EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
+TEST(EntryPool, CountsWhatIsHeldOnceAndFreesItWithTheLastOwner) {
+  const std::string value(1000, 'v');
+  for (const bool value_goes_first : {true, false}) {
+    EntryPool pool(1u << 20);
+    Entry* const entry = pool.make(EntryKind::kSet, 1, "key", value, 0);
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(pool.held_bytes(), 0u);
+    pool.retain_value(*entry);
+    pool.retain_value(*entry);
+    EXPECT_EQ(pool.held_bytes(), EntryPool::footprint(3, 1000));
+    pool.release_value(entry);
+    EXPECT_EQ(pool.held_bytes(), EntryPool::footprint(3, 1000));
+    if (value_goes_first) {
+      pool.release_value(entry);
+      EXPECT_EQ(pool.held_bytes(), 0u);
+      EXPECT_EQ(pool.used_bytes(), EntryPool::footprint(3, 1000));
+      pool.release(entry);
+    } else {
+      pool.release(entry);
+      EXPECT_EQ(pool.held_bytes(), EntryPool::footprint(3, 1000));
+      EXPECT_EQ(entry->value(), value);
+      pool.release_value(entry);
+      EXPECT_EQ(pool.held_bytes(), 0u);
+    }
+    EXPECT_EQ(pool.used_bytes(), 0u);
+  }
+}
+
+// Values are given back on other threads than they were handed out on, and the entry by a third.
+TEST(EntryPool, CountsWhatIsHeldAcrossThreads) {
+  EntryPool pool(8u << 20);
+  std::vector<Entry*> entries;
+  for (int index = 0; index < 1000; ++index) {
+    entries.push_back(pool.make(EntryKind::kSet, 1, std::to_string(index), std::string(200, 'v'), 0));
+    ASSERT_NE(entries.back(), nullptr);
+    pool.retain_value(*entries.back());
+  }
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&] {
+      for (Entry* entry : entries) pool.retain_value(*entry);
+      for (Entry* entry : entries) pool.release_value(entry);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(pool.held_bytes(), pool.used_bytes());
+  std::thread([&] {
+    for (Entry* entry : entries) pool.release_value(entry);
+  }).join();
+  EXPECT_EQ(pool.held_bytes(), 0u);
+  for (Entry* entry : entries) pool.release(entry);
+  EXPECT_EQ(pool.used_bytes(), 0u);
+}
+
 TEST(EntryPool, FreesTheOutsideValueWithTheEntry) {
   EntryPool pool(1u << 20);
   const std::string value(1u << 20, 'v');

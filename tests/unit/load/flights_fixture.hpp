@@ -79,7 +79,7 @@ inline void apply_and_evict(cache::Cache& cache, base::Watermark& applied, std::
   applied.raise(sequence);
   std::uint64_t evicted = 0;
   const cache::Reclaimer::Guard guard = cache.reclaimer().enter();
-  cache.table().evict(~std::size_t{0}, sequence, false, evicted);
+  cache.table().evict(~std::size_t{0}, sequence, evicted);
 }
 
 class FlightsTest : public testing::Test {
