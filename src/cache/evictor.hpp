@@ -12,7 +12,7 @@
 //
 // Thread-safety: any thread, under a Reclaimer guard that the caller holds.
 // Ownership:     borrows buckets, pool and reclaimer; what it takes out goes to the reclaimer.
-// Progress:      lock-free; in an evict(), a hand comes by a bucket at most twice.
+// Progress:      lock-free; in an evict(), a hand comes by a bucket at most twice, the main queue's four times.
 // Orderings:     part of the table's protocol: (T1), (T2) and (T4) in cache/table.hpp.
 #pragma once
 
@@ -27,6 +27,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace dictsqlite::cache {
 
@@ -47,15 +48,17 @@ class BasicEvictor {
     return entry.is_real() && (entry.sequence <= applied || DICTSQLITE_SEEDED_BUG(kDirtyEvicted));
   }
 
-  /// Evicts clean entries (sequence <= applied) until `bytes` are out or both hands have been around twice. Returns the
-  /// bytes evicted; `evicted` counts entries.
+  /// Evicts clean entries (sequence <= applied) until `bytes` are out or nothing is left that may go: both hands have
+  /// been around twice, and the main queue's again if something was made main meanwhile. Returns the bytes evicted;
+  /// `evicted` counts entries.
   std::size_t evict(std::size_t bytes, std::uint64_t applied, std::uint64_t& evicted) noexcept {
-    return go_round({applied, /*only_absences=*/false, {}}, bytes, 2 * buckets_.size(), evicted);
+    return go_round({applied, /*only_absences=*/false, /*has_promoted=*/false, {}}, bytes, 2 * buckets_.size(),
+                    evicted);
   }
   /// For a database without a disk, whose values stay: each hand goes so many buckets further and evicts the clean
   /// absences and erases there. Otherwise as evict().
   std::size_t sweep_absences(std::size_t buckets, std::uint64_t applied, std::uint64_t& evicted) noexcept {
-    return go_round({applied, /*only_absences=*/true, {}}, ~std::size_t{0}, buckets, evicted);
+    return go_round({applied, /*only_absences=*/true, /*has_promoted=*/false, {}}, ~std::size_t{0}, buckets, evicted);
   }
 
  private:
@@ -65,6 +68,7 @@ class BasicEvictor {
   struct Round {
     std::uint64_t applied;
     bool only_absences;
+    bool has_promoted;  // since the main queue's hand was given its steps
     struct {
       std::size_t bytes = 0;
       std::uint64_t entries = 0;
@@ -86,7 +90,11 @@ class BasicEvictor {
     while (round.done.bytes < bytes) {
       Queue queue = balance_.next();
       if (steps_left[index_of(queue)] == 0) queue = queue == Queue::kMain ? Queue::kNewcomers : Queue::kMain;
-      if (steps_left[index_of(queue)] == 0) break;
+      if (steps_left[index_of(queue)] == 0) {
+        if (!std::exchange(round.has_promoted, false)) break;
+        queue = Queue::kMain;  // to what the newcomers' hand has made main after this one had come by
+        steps_left[index_of(queue)] = steps_each;
+      }
       --steps_left[index_of(queue)];
       step(queue, round);
     }
@@ -126,7 +134,9 @@ class BasicEvictor {
     const bool is_newcomer = Bucket::is_newcomer(word);
     if (take_visit(entry)) {
       // What the slot refers to stays the same, and so does what who put it there has released (T1).
-      if (is_newcomer) slot.compare_exchange_strong(word, word & ~Bucket::kNewcomer, std::memory_order_relaxed);
+      if (!is_newcomer) return;
+      slot.compare_exchange_strong(word, word & ~Bucket::kNewcomer, std::memory_order_relaxed);
+      round.has_promoted = true;
       return;
     }
     if (!slot.compare_exchange_strong(word, is_newcomer ? Bucket::ghost_of(word) : 0, std::memory_order_release,

@@ -113,6 +113,18 @@ TEST_F(EvictorTest, AWriteOverANewcomerCountsAsAskedFor) {
   EXPECT_EQ(look(key("written once", 2)), "nothing");
 }
 
+TEST_F(EvictorTest, WhatBecomesMainAfterItsHandHasComeByGoesToo) {
+  // The estimate says that the main queue is long; nothing in it may go.
+  const std::vector<Key> stay = {key("a", 10), key("b", 11), key("c", 12), key("d", 13)};
+  make_main(stay);
+  for (const Key& key : stay) set(key, "w", 5);
+  for (int round = 0; round < 50; ++round) EXPECT_EQ(evict_all(0), 0u);
+  set(key("read", 50), "v", 1);
+  EXPECT_EQ(look(key("read", 50)), "v");
+  EXPECT_EQ(evict_all(1), 1u);
+  EXPECT_EQ(size(), 4u);
+}
+
 TEST_F(EvictorTest, AWriteOverAnEntryInTheChainCountsAsAskedFor) {
   for (std::size_t index = 0; index < kSlots; ++index) set(key("filler" + std::to_string(index), 10 + index), "v", 1);
   set(key("chained", 1), "v", 2);
