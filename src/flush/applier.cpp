@@ -69,6 +69,9 @@ FlushView Applier::view(const Demand& demand) const {
   look.oldest_unsynced = oldest_unsynced_;
   look.asked_to_sync = look.unsynced && demand.settle_from <= applied;
   look.sync_in_flight = sync_in_flight_;
+  look.asked_to_sync_waiting = !staged_.empty() && demand.settle_from <= staged_.back()->sequence;
+  look.row_took = row_took_;
+  look.sync_took = sync_took_;
   look.rows_synced = rows_synced_;
   look.gathers_until = gathers_until_;
   if (store_ != nullptr) {
@@ -91,7 +94,7 @@ bool Applier::step(const Demand& demand) {
     return true;
   }
   if (policy_.should_apply(look)) {
-    apply();
+    apply(std::min(policy_.rows_first(look), kTransactionRowsMax));
     return true;
   }
   if (policy_.should_checkpoint(look)) {
@@ -103,11 +106,11 @@ bool Applier::step(const Demand& demand) {
 
 // --- applying ---
 
-std::size_t Applier::transaction_size() const noexcept {
+std::size_t Applier::transaction_size(std::size_t rows_max) const noexcept {
   std::size_t rows = 0;
   std::size_t bytes = 0;
   std::size_t count = 0;
-  while (count < staged_.size() && rows < kTransactionRowsMax && bytes < kTransactionBytesMax) {
+  while (count < staged_.size() && rows < rows_max && bytes < kTransactionBytesMax) {
     const Entry& write = *staged_[count++];
     rows += WritePath::rows(write);
     bytes += WritePath::footprint(write);
@@ -115,8 +118,9 @@ std::size_t Applier::transaction_size() const noexcept {
   return count;
 }
 
-void Applier::apply() {
-  const std::size_t writes = transaction_size();
+void Applier::apply(std::size_t rows_max) {
+  const base::Instant began = clock_.now();
+  const std::size_t writes = transaction_size(rows_max);
   const std::uint64_t last = staged_[writes - 1]->sequence;
   fold_.begin(std::span(staged_).first(writes));
   const std::uint64_t attempted_before = std::exchange(attempted_, last);
@@ -127,6 +131,7 @@ void Applier::apply() {
   const absl::Status status = store_->writer().apply(next_rows, last);
   publish_counters();
   if (status.ok() || (absl::IsUnavailable(status) && DICTSQLITE_SEEDED_BUG(kDiskFullDropped))) {
+    row_took_ = (clock_.now() - began) / std::max<std::size_t>(fold_.rows_given(), 1);
     applied_up_to(last, writes, fold_.rows_given());
   } else if (absl::IsUnavailable(status)) {
     disk_full(FullFor::kTransaction);
@@ -212,8 +217,9 @@ void Applier::sync_finished(std::int64_t result) {
   }
   settled_up_to(sync_target_);
   const base::Instant now = clock_.now();
+  sync_took_ = now - sync_started_;
   oldest_unsynced_ = now;
-  if (durable_ == Durable::kRaised) gathers_until_ = now + std::min(now - sync_started_, kGathersMax);
+  if (durable_ == Durable::kRaised) gathers_until_ = now + std::min(sync_took_, kGathersMax);
 }
 
 void Applier::checkpoint() {

@@ -92,8 +92,8 @@ class Applier {
   // What found no space last, and is the one to find that there is some again.
   enum class FullFor : std::uint8_t { kNothing, kTransaction, kCheckpoint };
 
-  [[nodiscard]] std::size_t transaction_size() const noexcept;
-  void apply();
+  [[nodiscard]] std::size_t transaction_size(std::size_t rows_max) const noexcept;
+  void apply(std::size_t rows_max);
   void applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows);
   void disk_full(FullFor what);
   void disk_has_space();
@@ -122,6 +122,8 @@ class Applier {
   std::uint64_t attempted_ = 0;
   std::uint64_t sync_target_ = 0;  // what the sync in flight covers
   base::Instant sync_started_{};
+  base::Nanoseconds sync_took_{};
+  base::Nanoseconds row_took_{};
   std::size_t rows_unsynced_ = 0;  // applied since the last sync was started
   std::size_t rows_synced_ = 0;    // by the sync in flight, or by the last one
   base::Instant gathers_until_{};

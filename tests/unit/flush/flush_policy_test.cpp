@@ -596,5 +596,61 @@ TEST(FlushPolicyNextLook, IsAheadWheneverThereIsNothingToDo) {
   EXPECT_EQ(spinning.size(), 0u) << "the first: " << spinning.front();
 }
 
+// --- how much at a time ---
+
+// 64 rows that somebody waits for; each takes 10 us, and a sync 100.
+FlushView view_with_group() {
+  FlushView view = view_with_rows(64);
+  view.asked_to_apply = true;
+  view.asked_to_sync_waiting = true;
+  view.row_took = std::chrono::microseconds(10);
+  view.sync_took = std::chrono::microseconds(100);
+  return view;
+}
+
+TEST(RowsFirst, HalfOfAGroupGoesFirstIfTheOtherHalfTakesAsLongAsASync) {
+  FlushView view = view_with_group();
+  EXPECT_EQ(kWriteBehind.rows_first(view), 32u);
+  view.sync_took = view.row_took * 32;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 32u);
+  view.sync_took += kInstant;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+}
+
+TEST(RowsFirst, AllGoTogetherWhileASyncRunsOrIsDue) {
+  FlushView view = view_with_group();
+  view.unsynced = true;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+  view.sync_in_flight = true;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+}
+
+TEST(RowsFirst, AllGoTogetherIfNobodyWaitsForASyncOrNothingIsKnown) {
+  FlushView view = view_with_group();
+  view.asked_to_sync_waiting = false;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+  view = view_with_group();
+  view.row_took = Nanoseconds::zero();
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+  view.sync_took = Nanoseconds::zero();
+  EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
+  FlushPolicy journaled = kWriteBehind;
+  journaled.is_journaled = true;
+  EXPECT_EQ(journaled.rows_first(view_with_group()), 64u);
+}
+
+TEST(RowsFirst, FewRowsAndManyGoTogether) {
+  FlushView view = view_with_group();
+  view.waiting_rows = 31;
+  view.sync_took = kInstant;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 31u);
+  view.waiting_rows = 32;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 16u);
+  view.waiting_rows = 512;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 256u);
+  view.waiting_rows = 513;
+  EXPECT_EQ(kWriteBehind.rows_first(view), 513u);
+}
+
 }  // namespace
 }  // namespace dictsqlite::flush
