@@ -5,6 +5,9 @@
 // threads, ring, table, what a transaction needs. Then reads that miss, so that every cache is full: the same for what
 // is resident and no page of a file, since those of the database that loads have mapped are the kernel's to take back.
 // Beside it the largest write-ahead log on the way.
+//
+// And what does a row in memory take beyond its key and value? A database without a disk is filled until it is nearly
+// full: what is resident then and was not before the first row, by the row.
 
 #include "support/arguments.hpp"
 #include "support/check.hpp"
@@ -112,12 +115,41 @@ void run(const Arguments& arguments) {
              BarKind::kAtMost, limit);
 }
 
+// --- one row ---
+
+void run_rows(const Arguments& arguments) {
+  Report report(arguments, kProgram, "resident memory of a row, beyond its key and value");
+  Options options;
+  options.persist_mode = PersistMode::kMemory;
+  const std::size_t budget = options.cache_bytes + options.unapplied_bytes;
+  const Values values;
+  Database database = must(Database::open(std::move(options)), "open");
+  std::size_t rows = 0;
+  const auto set_more = [&]() -> Task<void> {
+    const Keys::Bytes key = Keys::make(rows);
+    must(co_await database.set_async(view(key), values[rows]), "set");
+    ++rows;
+  };
+  const std::size_t before = resident_memory().now_bytes;
+  while (database.stats().entry_bytes < budget / 100 * 98) {
+    for (std::size_t i = 0; i < 1000; ++i) sync_wait(set_more());
+  }
+  const std::size_t after = resident_memory().now_bytes;
+  must(database.close(), "close");
+  report.figure("rows", static_cast<double>(rows), "");
+  report.bar(
+      "a row, beyond key and value",
+      static_cast<double>(after - before) / static_cast<double>(rows) - static_cast<double>(kKeyBytes + kValueBytes),
+      "bytes", BarKind::kAtMost, 64);
+}
+
 }  // namespace
 }  // namespace dictsqlite::bench
 
 int main(int argc, char** argv) {
   namespace bench = dictsqlite::bench;
-  const bench::Arguments arguments =
-      bench::parse_arguments(argc, argv, "Resident memory after ten million writes against the sum of the budgets.");
+  const bench::Arguments arguments = bench::parse_arguments(
+      argc, argv, "Resident memory after ten million writes against the sum of the budgets, and of one row.");
+  if (arguments.wants(bench::kProgram, "row")) bench::run_rows(arguments);
   if (arguments.wants(bench::kProgram, "memory")) bench::run(arguments);
 }

@@ -31,18 +31,28 @@ constexpr std::array<long, 3> kCallsOfMark = {SYS_tgkill, SYS_getpid, SYS_gettid
 
 [[noreturn]] void run_child(const std::function<void(void (*mark)())>& work) {
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) die_of_errno("ptrace");
+  ::raise(SIGSTOP);  // the tracer says what it wants to be told
   work(&mark);
   std::_Exit(0);
 }
 
 class Tracer {
  public:
-  explicit Tracer(pid_t child) noexcept : child_(child) {}
+  Tracer(pid_t child, CallsOf whose) noexcept : child_(child), whose_(whose) {}
 
   CallCounts run() {
-    int status = 0;
-    while (wait(status), WIFSTOPPED(status)) go_on(handle(WSTOPSIG(status)));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("the traced process", "failed");
+    begin();
+    for (;;) {
+      int status = 0;
+      const pid_t thread = ::waitpid(-1, &status, __WALL);
+      if (thread < 0) die_of_errno("waitpid");
+      if (WIFSTOPPED(status)) {
+        go_on(thread, handle(thread, status));
+      } else if (thread == child_) {
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("the traced process", "failed");
+        break;
+      }
+    }
     for (const long call : kCallsOfMark) {
       counts_[call] -= stretches_;
       if (counts_[call] == 0) counts_.erase(call);
@@ -51,26 +61,35 @@ class Tracer {
   }
 
  private:
-  void wait(int& status) const {
+  void begin() const {
+    int status = 0;
     if (::waitpid(child_, &status, __WALL) != child_) die_of_errno("waitpid");
+    if (!WIFSTOPPED(status)) die("the traced process", "failed");
+    const long threads = whose_ == CallsOf::kAllThreads ? PTRACE_O_TRACECLONE : 0;
+    if (::ptrace(PTRACE_SETOPTIONS, child_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | threads) != 0) {
+      die_of_errno("ptrace");
+    }
+    go_on(child_, 0);
   }
 
   // Returns the signal to deliver.
-  int handle(int signal) {
+  int handle(pid_t thread, int status) {
+    const int signal = WSTOPSIG(status);
     if (signal == kSystemCallStop) {
-      count();
+      if (counting_) count(thread);
       return 0;
     }
+    if (status >> 16 != 0) return 0;  // it has made a thread
     if (signal != SIGSTOP) return signal;
-    ::ptrace(PTRACE_SETOPTIONS, child_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    if (thread != child_) return 0;  // a thread's first stop
     counting_ = !counting_;
     if (!counting_) ++stretches_;
     return 0;
   }
 
-  void count() {
+  void count(pid_t thread) {
     __ptrace_syscall_info info{};
-    if (::ptrace(static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO), child_, sizeof info, &info) < 0) {
+    if (::ptrace(static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO), thread, sizeof info, &info) < 0) {
       die_of_errno("ptrace");
     }
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
@@ -83,11 +102,16 @@ class Tracer {
     return std::filesystem::read_symlink(link, error) == "anon_inode:[eventfd]";
   }
 
-  void go_on(int signal) const {
-    if (::ptrace(counting_ ? PTRACE_SYSCALL : PTRACE_CONT, child_, nullptr, signal) != 0) die_of_errno("ptrace");
+  void go_on(pid_t thread, int signal) const {
+    const bool stops_at_calls = counting_ || whose_ == CallsOf::kAllThreads;
+    // It may have been ended by its process.
+    if (::ptrace(stops_at_calls ? PTRACE_SYSCALL : PTRACE_CONT, thread, nullptr, signal) != 0 && errno != ESRCH) {
+      die_of_errno("ptrace");
+    }
   }
 
   const pid_t child_;
+  const CallsOf whose_;
   CallCounts counts_;
   std::uint64_t stretches_ = 0;
   bool counting_ = false;
@@ -101,6 +125,16 @@ std::string name_of(long number) {
       return "write";
     case SYS_read:
       return "read";
+    case SYS_pread64:
+      return "pread";
+    case SYS_pwrite64:
+      return "pwrite";
+    case SYS_fdatasync:
+      return "fdatasync";
+    case SYS_fcntl:
+      return "fcntl";
+    case SYS_mincore:
+      return "mincore";
     case SYS_futex:
       return "futex";
     case SYS_mmap:
@@ -130,11 +164,11 @@ std::string name_of(long number) {
 
 }  // namespace
 
-CallCounts count_system_calls(const std::function<void(void (*mark)())>& work) {
+CallCounts count_system_calls(const std::function<void(void (*mark)())>& work, CallsOf whose) {
   const pid_t child = ::fork();
   if (child < 0) die_of_errno("fork");
   if (child == 0) run_child(work);
-  return Tracer(child).run();
+  return Tracer(child, whose).run();
 }
 
 std::string describe(const CallCounts& counts) {
