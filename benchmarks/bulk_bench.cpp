@@ -152,17 +152,16 @@ void run(const Arguments& arguments, const std::string& what, Bulk bulk, double 
 }  // namespace dictsqlite::bench
 
 int main(int argc, char** argv) {
-  using namespace dictsqlite::bench;
-  const Arguments arguments =
-      parse_arguments(argc, argv, "Many rows into SQLite, through the library and by hand at its best.");
-  const std::size_t million = arguments.scaled(kMillion);
-  if (arguments.wants(kProgram, "million")) {
-    run(arguments, "1 M new rows", Bulk(million, each_once(million)), 0.95);
-  }
-  if (arguments.wants(kProgram, "ten_million")) {
-    run(arguments, "10 M new rows", Bulk(10 * million, each_once(10 * million)), 0.95);
-  }
-  if (arguments.wants(kProgram, "zipf")) {
-    run(arguments, "10 M writes to 1 M keys, zipf 0.99", Bulk(million, few_often(million, 10 * million)), 1.5);
-  }
+  namespace bench = dictsqlite::bench;
+  const bench::Arguments arguments =
+      bench::parse_arguments(argc, argv, "Many rows into SQLite, through the library and by hand at its best.");
+  const std::size_t million = arguments.scaled(bench::kMillion);
+  const auto run = [&](std::string_view name, const std::string& what, std::size_t keys, bench::Writes writes,
+                       double least) {
+    if (arguments.wants(bench::kProgram, name))
+      bench::run(arguments, what, bench::Bulk(keys, std::move(writes)), least);
+  };
+  run("1 M rows", "1 M new rows", million, bench::each_once(million), 0.95);
+  run("10 M rows", "10 M new rows", 10 * million, bench::each_once(10 * million), 0.95);
+  run("zipf", "10 M writes to 1 M keys, zipf 0.99", million, bench::few_often(million, 10 * million), 1.5);
 }
