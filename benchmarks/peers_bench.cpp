@@ -26,12 +26,6 @@ constexpr std::size_t kRows = 1'000'000;
 
 // --- who is compared at what ---
 
-constexpr Peer kRocksDb{"RocksDB", &open_rocksdb};
-constexpr Peer kLevelDb{"LevelDB", &open_leveldb};
-constexpr Peer kLmdb{"LMDB", &open_lmdb};
-constexpr Peer kSqlite{"SQLite by hand", &open_sqlite};
-constexpr Peer kRedis{"Redis", &open_redis};
-
 struct Opponent {
   Peer peer;
   double bar;  // how many times its rate

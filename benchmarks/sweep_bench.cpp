@@ -24,12 +24,6 @@ constexpr std::array<std::size_t, 6> kClients = {1, 4, 16, 64, 256, 1024};
 constexpr std::array<std::size_t, 4> kRows = {10'000, 100'000, 1'000'000, 10'000'000};
 constexpr std::size_t kRowsOfClients = 1'000'000;
 
-constexpr Peer kRocksDb{"RocksDB", &open_rocksdb};
-constexpr Peer kLevelDb{"LevelDB", &open_leveldb};
-constexpr Peer kLmdb{"LMDB", &open_lmdb};
-constexpr Peer kSqlite{"SQLite by hand", &open_sqlite};
-constexpr Peer kRedis{"Redis", &open_redis};
-
 std::chrono::milliseconds seconds_of(const Arguments& arguments, double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * arguments.scale * 1e3));
 }

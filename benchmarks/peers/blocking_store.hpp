@@ -55,4 +55,10 @@ struct Peer {
 [[nodiscard]] std::unique_ptr<BlockingStore> open_lmdb(const StoreOptions& options);
 [[nodiscard]] std::unique_ptr<BlockingStore> open_redis(const StoreOptions& options);
 
+inline constexpr Peer kRocksDb{"RocksDB", &open_rocksdb};
+inline constexpr Peer kLevelDb{"LevelDB", &open_leveldb};
+inline constexpr Peer kLmdb{"LMDB", &open_lmdb};
+inline constexpr Peer kSqlite{"SQLite by hand", &open_sqlite};
+inline constexpr Peer kRedis{"Redis", &open_redis};
+
 }  // namespace dictsqlite::bench

@@ -1,7 +1,7 @@
 // Cache: the table with the memory it lives in and the rule that keeps it within its budgets.
 //
-// Thread-safety: every member from any thread; trim() is called by the applier and the loader, sweep_absences() by the
-// flusher. Ownership:     owns pool, reclaimer and table, and through them every entry.
+// Thread-safety: every member from any thread; trim() is called by applier and loader, sweep_absences() by the flusher.
+// Ownership:     owns pool, reclaimer and table, and through them every entry.
 //
 // The rule: entries in memory are clean, or unapplied (bounded by admission), or retired and waiting for readers
 // (bounded by kBacklogBytesMax, see backlog_is_full), or held by those whom their values were handed to, whom evicting

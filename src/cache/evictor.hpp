@@ -55,8 +55,8 @@ class BasicEvictor {
     return go_round({applied, /*only_absences=*/false, /*has_promoted=*/false, {}}, bytes, 2 * buckets_.size(),
                     evicted);
   }
-  /// For a database without a disk, whose values stay: each hand goes so many buckets further and evicts the clean
-  /// absences and erases there. Otherwise as evict().
+  /// For a database without a disk, whose values stay: each hand goes so many buckets further, the main queue's up to
+  /// twice as many, and evicts the clean absences and erases there. Otherwise as evict().
   std::size_t sweep_absences(std::size_t buckets, std::uint64_t applied, std::uint64_t& evicted) noexcept {
     return go_round({applied, /*only_absences=*/true, /*has_promoted=*/false, {}}, ~std::size_t{0}, buckets, evicted);
   }

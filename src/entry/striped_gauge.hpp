@@ -1,8 +1,8 @@
 // StripedGauge: a sum that many threads add to and hardly anybody reads. Each thread with a number adds to a line of
 // its own, without a locked instruction.
 //
-// Thread-safety: any thread. sum() is exact when nobody adds, and may lag behind, or be below zero, while somebody
-// does. Progress:      wait-free.
+// Thread-safety: any thread. sum() is exact when nobody adds; meanwhile it may lag behind, or be below zero.
+// Progress:      wait-free.
 #pragma once
 
 #include "base/atomics.hpp"
