@@ -60,7 +60,8 @@ struct Options {
   /// An idle flusher starts when this many writes wait... (1 to 2^20)
   std::size_t buffer_size = 100;
   /// ... or the oldest of them has waited this long. Also how long an applied write may wait for its sync when
-  /// nobody asks for durability: the window that a power cut can lose. (1 ms to 1 h)
+  /// nobody asks for durability: the window that a power cut can lose. With a log it is that of the log; SQLite has the
+  /// write as much later, or up to ten seconds where it is slow. (1 ms to 1 h)
   std::chrono::milliseconds flush_interval{1000};
 
   /// Writes that can be queued between two looks of the flusher. (power of two, 16 to 2^22)

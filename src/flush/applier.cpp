@@ -82,6 +82,7 @@ FlushView Applier::view(const Demand& demand) const {
   look.wal_bytes_blocked = wal_bytes_blocked_;
   look.blocked_until = blocked_until_;
   look.last_activity = last_activity_;
+  look.rests_until = rests_until_;
   return look;
 }
 
@@ -133,6 +134,8 @@ void Applier::apply(std::size_t rows_max) {
   if (status.ok() || (absl::IsUnavailable(status) && DICTSQLITE_SEEDED_BUG(kDiskFullDropped))) {
     row_took_ = (clock_.now() - began) / std::max<std::size_t>(fold_.rows_given(), 1);
     applied_up_to(last, writes, fold_.rows_given());
+    worked_ = {};
+    rest_after(clock_.now() - began);
   } else if (absl::IsUnavailable(status)) {
     disk_full(FullFor::kTransaction);
   } else if (absl::IsAborted(status)) {
@@ -170,6 +173,11 @@ void Applier::applied_up_to(std::uint64_t sequence, std::size_t writes, std::siz
   if (!DICTSQLITE_SEEDED_BUG(kBudgetLost)) path_.admission().give_back(bytes);
   counters_.bytes_applied.fetch_add(bytes, std::memory_order_relaxed);  // a statistic, and a hint to the pacer
   if (full_for_ == FullFor::kTransaction) disk_has_space();
+}
+
+void Applier::rest_after(base::Nanoseconds work) noexcept {
+  worked_ += work;
+  rests_until_ = clock_.now() + std::min<base::Nanoseconds>(kRestFactor * worked_, kRestMax);
 }
 
 void Applier::disk_full(FullFor what) {
@@ -223,8 +231,10 @@ void Applier::sync_finished(std::int64_t result) {
 }
 
 void Applier::checkpoint() {
+  const base::Instant began = clock_.now();
   const absl::StatusOr<bool> complete = store_->writer().checkpoint();
   publish_counters();
+  rest_after(clock_.now() - began);
   if (!complete.ok()) {
     return absl::IsUnavailable(complete.status()) ? disk_full(FullFor::kCheckpoint)
                                                   : host_.apply_failed(complete.status());

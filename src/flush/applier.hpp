@@ -95,6 +95,7 @@ class Applier {
   [[nodiscard]] std::size_t transaction_size(std::size_t rows_max) const noexcept;
   void apply(std::size_t rows_max);
   void applied_up_to(std::uint64_t sequence, std::size_t writes, std::size_t rows);
+  void rest_after(base::Nanoseconds work) noexcept;
   void disk_full(FullFor what);
   void disk_has_space();
   void start_sync();
@@ -117,6 +118,8 @@ class Applier {
   base::Instant oldest_waiting_{};
   base::Instant oldest_unsynced_{};
   base::Instant last_activity_{};
+  base::Nanoseconds worked_{};  // by the last transaction, and checkpoints since
+  base::Instant rests_until_{};
   base::Instant retry_after_{};
   FullFor full_for_ = FullFor::kNothing;
   std::uint64_t attempted_ = 0;

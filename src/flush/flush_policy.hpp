@@ -21,6 +21,12 @@ inline constexpr std::size_t kTransactionBytesMax = 256u << 20;
 /// How often what found no space is tried again.
 inline constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50);
 
+/// With a log, what nobody asks for is applied after a rest of so many times as long as the last transaction and its
+/// checkpoint took, but no longer than the second number: SQLite then has the disk, which the log needs as well, for an
+/// eighth of the time, and rewrites a page for many rows instead of few.
+inline constexpr int kRestFactor = 7;
+inline constexpr base::Nanoseconds kRestMax = std::chrono::seconds(10);
+
 /// How soon a checkpoint that a reader was in the way of is tried again, however little has been written since. A try
 /// in vain costs SQLite a look at the readers' marks.
 inline constexpr base::Nanoseconds kBlockedRetry = std::chrono::seconds(1);
@@ -61,6 +67,7 @@ struct FlushView {
   std::uint64_t wal_bytes_blocked = 0;   // how far it reached when a reader last kept it from being emptied
   base::Instant blocked_until{};         // when it is tried again, however far it reaches
   base::Instant last_activity{};         // last time anything was applied
+  base::Instant rests_until{};           // after what was applied last, and copied
 };
 
 struct FlushPolicy {
@@ -75,7 +82,7 @@ struct FlushPolicy {
     if (view.under_pressure || view.closing || view.is_transaction_retried) return true;
     if (view.asked_to_apply && !is_gathering(view)) return true;
     if (mode == PersistMode::kLazy) return false;
-    return view.waiting_rows >= buffer_size || view.now - view.oldest_waiting >= flush_interval;
+    return view.waiting_rows >= buffer_size || view.now >= unasked(view);
   }
 
   /// How many of the waiting rows the next transaction takes. If all of a group wait for a sync together there is
@@ -129,8 +136,7 @@ struct FlushPolicy {
     if (view.waiting_rows > 0) {
       if (view.now < view.retry_after) next = std::min(next, view.retry_after);
       if (view.asked_to_apply && is_gathering(view)) next = std::min(next, view.gathers_until);
-      if (mode != PersistMode::kLazy)
-        next = std::min(next, std::max(view.oldest_waiting + flush_interval, view.retry_after));
+      if (mode != PersistMode::kLazy) next = std::min(next, std::max(unasked(view), view.retry_after));
     }
     if (view.unsynced && !view.sync_in_flight && !is_journaled)
       next = std::min(next, view.oldest_unsynced + flush_interval);
@@ -143,6 +149,11 @@ struct FlushPolicy {
   [[nodiscard]] bool log_has_grown(const FlushView& view) const noexcept {
     return view.wal_bytes_uncopied >= wal_bytes_max &&
            (view.wal_bytes >= view.wal_bytes_blocked + view.wal_bytes_blocked / 4 || view.now >= view.blocked_until);
+  }
+  // When waiting rows are applied though they are few and nobody asks.
+  [[nodiscard]] base::Instant unasked(const FlushView& view) const noexcept {
+    const base::Instant waited = view.oldest_waiting + flush_interval;
+    return is_journaled ? std::max(waited, view.rests_until) : waited;
   }
   // When the log is copied if nothing happens until then.
   [[nodiscard]] base::Instant idle_checkpoint(const FlushView& view) const noexcept {

@@ -30,6 +30,7 @@ constexpr std::uint64_t kWalBytesMax = 1000;
 constexpr FlushPolicy policy_of(PersistMode mode) { return {mode, kBufferSize, kInterval, kWalBytesMax}; }
 constexpr FlushPolicy kWriteBehind = policy_of(PersistMode::kWriteBehind);
 constexpr FlushPolicy kLazy = policy_of(PersistMode::kLazy);
+constexpr FlushPolicy kBehindALog{PersistMode::kWriteBehind, kBufferSize, kInterval, kWalBytesMax, true};
 
 // Nothing to do: everything is on the disk and happened just now.
 FlushView quiet_view() {
@@ -93,6 +94,26 @@ TEST(FlushPolicyApply, StartsWhenTheOldestRowHasWaitedForTheInterval) {
   EXPECT_FALSE(kWriteBehind.should_apply(view));
   view.oldest_waiting = kNow - kInterval;
   EXPECT_TRUE(kWriteBehind.should_apply(view));
+}
+
+// With a log it does not matter to anybody but those who read SQLite's file.
+TEST(FlushPolicyApply, WaitsWithALogUntilTheApplierHasRested) {
+  FlushView view = view_with_rows(1);
+  view.oldest_waiting = kNow - kInterval;
+  view.rests_until = kNow + kInstant;
+  EXPECT_FALSE(kBehindALog.should_apply(view));
+  EXPECT_EQ(kBehindALog.next_look(view), kNow + kInstant);
+  EXPECT_TRUE(kWriteBehind.should_apply(view));
+  view.rests_until = kNow;
+  EXPECT_TRUE(kBehindALog.should_apply(view));
+  view.rests_until = kNow + kInstant;
+  for (const auto reason : kReasonsAtOnce) {
+    FlushView called = view;
+    called.*reason = true;
+    EXPECT_TRUE(kBehindALog.should_apply(called));
+  }
+  view.waiting_rows = kBufferSize;
+  EXPECT_TRUE(kBehindALog.should_apply(view));
 }
 
 TEST(FlushPolicyApply, StartsAtOnceWhenAskedUnderPressureAndClosing) {
@@ -513,6 +534,7 @@ void for_each_view(Visit&& visit) {
                         view.wal_bytes_blocked = log.blocked;
                         view.blocked_until = log.blocked_until;
                         view.last_activity = kNow - idle;
+                        view.rests_until = kNow - idle + milliseconds(3500);
                         visit(view);
                       }
 }
@@ -540,7 +562,8 @@ Instant first_moment(const FlushPolicy& policy, FlushView view) {
                      view.blocked_until,
                      view.oldest_waiting + policy.flush_interval,
                      view.oldest_unsynced + policy.flush_interval,
-                     view.last_activity + policy.flush_interval};
+                     view.last_activity + policy.flush_interval,
+                     view.rests_until};
   std::sort(moments.begin(), moments.end());
   const Instant now = view.now;
   for (const Instant moment : moments) {
@@ -555,7 +578,7 @@ TEST(FlushPolicyNextLook, IsNeverLaterThanTheMomentThatMatters) {
   std::size_t sleeps = 0;
   std::size_t timed = 0;
   std::vector<std::string> late;
-  for (const FlushPolicy& policy : {kWriteBehind, kLazy}) {
+  for (const FlushPolicy& policy : {kWriteBehind, kLazy, kBehindALog}) {
     for_each_view([&](const FlushView& view) {
       if (anything_to_do(policy, view)) return;
       ++sleeps;
@@ -573,7 +596,7 @@ TEST(FlushPolicyNextLook, IsNeverLaterThanTheMomentThatMatters) {
 TEST(FlushPolicyNextLook, IsNowWheneverThereIsSomethingToDo) {
   std::size_t due = 0;
   std::vector<std::string> late;
-  for (const FlushPolicy& policy : {kWriteBehind, kLazy}) {
+  for (const FlushPolicy& policy : {kWriteBehind, kLazy, kBehindALog}) {
     for_each_view([&](const FlushView& view) {
       if (!anything_to_do(policy, view)) return;
       ++due;
@@ -587,7 +610,7 @@ TEST(FlushPolicyNextLook, IsNowWheneverThereIsSomethingToDo) {
 // Else the flusher would look and look without anything to do: for as long as a sync takes, say.
 TEST(FlushPolicyNextLook, IsAheadWheneverThereIsNothingToDo) {
   std::vector<std::string> spinning;
-  for (const FlushPolicy& policy : {kWriteBehind, kLazy}) {
+  for (const FlushPolicy& policy : {kWriteBehind, kLazy, kBehindALog}) {
     for_each_view([&](const FlushView& view) {
       if (anything_to_do(policy, view)) return;
       if (policy.next_look(view) <= view.now) spinning.push_back(description(policy, view));
@@ -634,9 +657,7 @@ TEST(RowsFirst, AllGoTogetherIfNobodyWaitsForASyncOrNothingIsKnown) {
   EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
   view.sync_took = Nanoseconds::zero();
   EXPECT_EQ(kWriteBehind.rows_first(view), 64u);
-  FlushPolicy journaled = kWriteBehind;
-  journaled.is_journaled = true;
-  EXPECT_EQ(journaled.rows_first(view_with_group()), 64u);
+  EXPECT_EQ(kBehindALog.rows_first(view_with_group()), 64u);
 }
 
 TEST(RowsFirst, FewRowsAndManyGoTogether) {
