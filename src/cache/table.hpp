@@ -115,18 +115,10 @@ class BasicTable {
 
   /// Hints for many look-ups in a row: first the bucket of each, then, under a guard, its entry.
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_.of(hash)); }
-  void prefetch_entry(std::uint64_t hash) const noexcept {
-    buckets_.of(hash).for_each_hint([&](std::uint64_t word) {
-      if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch(Bucket::offset(word));
-    });
-  }
+  void prefetch_entry(std::uint64_t hash) const noexcept { pool_.prefetch(offset_of_tag(hash)); }
   /// The same for install(), which changes the bucket, and retires the entry it replaces.
   void prefetch_bucket_for_install(std::uint64_t hash) const noexcept { base::prefetch_for_write(&buckets_.of(hash)); }
-  void prefetch_entry_for_install(std::uint64_t hash) const noexcept {
-    buckets_.of(hash).for_each_hint([&](std::uint64_t word) {
-      if (Bucket::tag(word) == Bucket::tag_of(hash)) pool_.prefetch_for_write(Bucket::offset(word));
-    });
-  }
+  void prefetch_entry_for_install(std::uint64_t hash) const noexcept { pool_.prefetch_for_write(offset_of_tag(hash)); }
 
   /// Puts a stamped entry in, unless something newer is there for its key. Takes over one of its references, in
   /// either case. Cannot fail, waits for nothing. `applied` tells which entries are clean and may give way.
@@ -274,6 +266,14 @@ class BasicTable {
     return Bucket::word(Bucket::tag_of(hash), pool_.offset_of(entry));
   }
   [[nodiscard]] Entry* entry_of(std::uint64_t word) const noexcept { return pool_.at(Bucket::offset(word)); }
+  // Of the first slot with the tag of this hash, for a hint: any other offset if there is none. Without a branch, which
+  // would be taken wrongly for most keys.
+  [[nodiscard]] entry::BlockOffset offset_of_tag(std::uint64_t hash) const noexcept {
+    Bucket& bucket = buckets_.of(hash);
+    Glance seen = bucket.glance(Bucket::tag_of(hash));
+    seen.matching |= 1;                                                                 // the last slot
+    return Bucket::offset(bucket.slots[seen.first()].load(std::memory_order_relaxed));  // a hint only
+  }
   // In either queue.
   [[nodiscard]] bool is_word_of(std::uint64_t word, const Entry* entry) const noexcept {
     return Bucket::offset(word) == pool_.offset_of(entry);

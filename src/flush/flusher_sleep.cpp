@@ -49,7 +49,7 @@ bool Flusher::nothing_new(std::uint64_t wake_ticket, bool is_holding) {
   // shall ring when it publishes; holding back, the end of the hold is soon enough.
   if (is_holding) return !ring.ready();
   path_.doorbell().park(ring.next());
-  if (ring.ready()) return false;
+  if (ring.ready_at_last()) return false;
   counters_.stalled_publishes.fetch_add(1, std::memory_order_relaxed);  // a statistic
   return !waiters_.has_new() && path_.parked().count() == parked_seen_ &&
          (pipeline_ == nullptr || !pipeline_->has_news());

@@ -7,14 +7,16 @@
 //
 // The consumer says which ticket it waits for: the one that fills a buffer, or the very next one. Only a producer of
 // that ticket or a later one rings. Lost wake-ups: the producer publishes a slot and then looks at wake_ticket_; the
-// consumer sets wake_ticket_ and then looks for the slot. Both looks must not miss, so all four are seq_cst:
-//   (D1) slot publish, WriteRing (W1)        before  (D2) load of wake_ticket_       producer
-//   (D3) store of wake_ticket_               before  (D4) load of slot, (W2)         consumer
+// consumer sets wake_ticket_ and then looks for the slot. Both looks must not miss:
+//   (D1) slot publish (W1), light fence      before  (D2) load of wake_ticket_       producer
+//   (D3) store of wake_ticket_               before  (D4) heavy fence, load of slot  consumer
+// One of the two fences comes first, and the look behind the other one sees what was stored before it. Who has claimed
+// nothing yet when the consumer looks at the tail (W6) needs no fence for that: (D2), (D3) and the tail are seq_cst.
 // A consumer that will be woken by something else soon (a request in flight) may say that it holds back until then:
 // whoever merely waits for an earlier ticket does not ring. If he looked at a word from before the consumer parked for
-// all again, he pushed before that as well, and the consumer's look finds him. With release/acquire instead, both may
-// see the old value, and the consumer sleeps on a full ring. The same holds for everything else the consumer looks at
-// between park() and sleeping: the waiters' stack and the parked writes publish with seq_cst before they ring().
+// all again, he pushed before that as well, and the consumer's look finds him. With release/acquire and no fences, both
+// may see the old value, and the consumer sleeps on a full ring. The same holds for everything else the consumer looks
+// at between park() and sleeping: the waiters' stack and the parked writes publish with seq_cst before they ring().
 // Litmus: tests/concurrency/doorbell_litmus_test.cpp
 #pragma once
 

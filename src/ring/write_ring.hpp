@@ -9,8 +9,9 @@
 // The tail holds the next ticket and two bits, closed and failed, in one word: a claim after close() or fail()
 // fails, and the tickets before are a frozen, complete set.
 //
-//   (W1) producer: publish, seq_cst store of the slot     (W2) consumer: pop, acquire load of the slot; ready, seq_cst
-//        seq_cst rather than release for the sake of the doorbell, see io/doorbell.hpp (D1) (D4)
+//   (W1) producer: publish, release store of the slot     (W2) consumer: pop, acquire load of the slot
+//        and then a light fence, before its look at the doorbell (D2). The consumer takes the heavy one before its last
+//        look at a slot whose ticket is claimed (D4): that is rare, for most of the time the tail says that nobody has.
 //   (W3) consumer: head store, release, after it emptied the slots
 //   (W4) producer: head load, acquire, before it claims: the slot of its ticket is empty
 //   (W5) claim: CAS on the tail, seq_cst, before the producer's look at the doorbell (D2); close or fail: OR on it,
@@ -52,6 +53,7 @@ class BasicWriteRing {
   BasicWriteRing(std::size_t capacity, std::uint64_t first_ticket)
       : capacity_(capacity), slots_(std::make_unique<Atomic<Entry*>[]>(capacity)) {
     DICTSQLITE_ASSERT(std::has_single_bit(capacity), "checked at open");
+    Atomics::prepare_fences();
     tail_.store(first_ticket << kBits, std::memory_order_relaxed);  // no other thread yet
     head_.store(first_ticket, std::memory_order_relaxed);           // no other thread yet
     next_ = first_ticket;
@@ -63,6 +65,9 @@ class BasicWriteRing {
     head_.store(first_ticket, std::memory_order_relaxed);           // no other thread yet
     next_ = first_ticket;
   }
+
+  /// A hint that try_claim() comes soon.
+  void prefetch_tail() const noexcept { base::prefetch_for_write(&tail_); }
 
   /// The next ticket, if there is room and the ring is open. The caller publishes it, without waiting for anything.
   [[nodiscard]] Claim try_claim() noexcept {
@@ -89,7 +94,8 @@ class BasicWriteRing {
   /// Makes the entry of a claimed ticket visible to the consumer. Everything the producer did before, installing
   /// the entry in the cache above all, happens before the consumer pops it [I3].
   void publish(std::uint64_t ticket, Entry* entry) noexcept {
-    slot_of(ticket).store(entry, std::memory_order_seq_cst);  // (W1)
+    slot_of(ticket).store(entry, std::memory_order_release);  // (W1)
+    Atomics::light_fence();                                   // (D1)
   }
 
   /// The next ticket nobody has claimed yet: everything accepted so far is below.
@@ -113,13 +119,18 @@ class BasicWriteRing {
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
   /// Whether the next ticket is published.
   [[nodiscard]] bool ready() const noexcept {
-    return slot_of(next_).load(std::memory_order_seq_cst) != nullptr;
-  }  // (W2)
+    return slot_of(next_).load(std::memory_order_relaxed) != nullptr;  // pop() acquires
+  }
+  /// The same after the doorbell was parked: a producer that this does not see finds it parked. Takes a system call.
+  [[nodiscard]] bool ready_at_last() const noexcept {
+    Atomics::heavy_fence();  // (D4)
+    return ready();
+  }
 
   /// The next published entry in ticket order, or nullptr. Its room is given back by release_room().
   [[nodiscard]] Entry* pop() noexcept {
     Atomic<Entry*>& slot = slot_of(next_);
-    Entry* entry = slot.load(std::memory_order_acquire);  // (W2): ready() is the look before it sleeps
+    Entry* entry = slot.load(std::memory_order_acquire);  // (W2)
     if (entry == nullptr) return nullptr;
     slot.store(nullptr, std::memory_order_relaxed);  // published by (W3)
     ++next_;

@@ -1,8 +1,8 @@
-// Goal: the handshake (D1)-(D4) of ring and doorbell loses no wake-up, and seq_cst is what it owes that to. Method: in
-// each round one thread publishes a write and looks at the doorbell while the other parks and looks at the ring: at the
-// slot (W2), or only at the tail (W6). If the consumer saw nothing and was not rung for, it would sleep for ever. The
-// same templates over WeakAtomics, with release and acquire instead, do lose wake-ups, on any machine whose stores can
-// be overtaken by later loads: so x86 too.
+// Goal: the handshake (D1)-(D4) of ring and doorbell loses no wake-up, and owes that to its fences and to seq_cst.
+// Method: in each round one thread publishes a write and looks at the doorbell while the other parks and looks at the
+// ring: at the slot (W2), or only at the tail (W6). If the consumer saw nothing and was not rung for, it would sleep
+// for ever. The same templates over WeakAtomics, with release and acquire and no fences, do lose wake-ups, on any
+// machine whose stores can be overtaken by later loads: so x86 too.
 #include "io/doorbell.hpp"
 
 #include "ring/write_ring.hpp"
@@ -43,8 +43,8 @@ class Handshake {
     doorbell_.published(ticket);                            // (D2)
   }
   void consume() {
-    doorbell_.park(ring_.next());                                                       // (D3)
-    saw_ = kLookAt == LookAt::kSlot ? ring_.ready() : ring_.claimed() != ring_.next();  // (D4), (W6)
+    doorbell_.park(ring_.next());                                                               // (D3)
+    saw_ = kLookAt == LookAt::kSlot ? ring_.ready_at_last() : ring_.claimed() != ring_.next();  // (D4), (W6)
   }
   /// After both have ended. Leaves everything ready for another round.
   bool lost() {

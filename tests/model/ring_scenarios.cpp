@@ -147,7 +147,7 @@ struct SleepingConsumer {
   bool nothing_new(std::uint64_t wake_ticket) {
     if (ring.claimed() <= wake_ticket) return true;
     doorbell.park(ring.next());
-    return !ring.ready();
+    return !ring.ready_at_last();
   }
   void check() { expect(ring.next() == kEnd, "everything is popped"); }
 
