@@ -7,7 +7,6 @@
 #include "cache/bucket.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,8 +19,8 @@ class BasicBucketArray {
  public:
   using Bucket = BasicBucket<Atomics>;
 
-  /// A power of two of them, at least two. Check valid().
-  explicit BasicBucketArray(std::size_t count) noexcept : size_(std::bit_ceil(std::max<std::size_t>(count, 2))) {
+  /// So many of them, at least two. Check valid().
+  explicit BasicBucketArray(std::size_t count) noexcept : size_(std::clamp(count, kSizeMin, kSizeMax)) {
     void* const range = ::mmap(nullptr, size_ * sizeof(Bucket), PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) return;
@@ -38,11 +37,15 @@ class BasicBucketArray {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   /// Of any number: they go round.
-  [[nodiscard]] Bucket& operator[](std::size_t index) const noexcept { return buckets_[index & (size_ - 1)]; }
-  /// The low 16 bits of a hash are the tag.
-  [[nodiscard]] Bucket& of(std::uint64_t hash) const noexcept { return (*this)[hash >> 16]; }
+  [[nodiscard]] Bucket& operator[](std::size_t index) const noexcept { return buckets_[index % size_]; }
+  /// Chosen by the high half of a hash, by multiplication: evenly, whatever their number (D. Lemire, "Fast random
+  /// integer generation in an interval", 2019). The low 16 bits are the tag.
+  [[nodiscard]] Bucket& of(std::uint64_t hash) const noexcept { return buckets_[(hash >> 32) * size_ >> 32]; }
 
  private:
+  static constexpr std::size_t kSizeMin = 2;
+  static constexpr std::size_t kSizeMax = std::size_t{1} << 32;  // 256 GiB
+
   const std::size_t size_;
   Bucket* buckets_ = nullptr;
 };

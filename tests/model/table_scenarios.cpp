@@ -184,7 +184,7 @@ struct TwoKeys : OneKey<0> {
   void check() { expect(seen_[1] >= 2 || seen_[2] >= 2, "neither saw what the other had written before"); }
 
  private:
-  static constexpr std::uint64_t kBucket = std::uint64_t{1} << 16;  // the other one of the table's two
+  static constexpr std::uint64_t kBucket = std::uint64_t{1} << 63;  // the other one of the table's two
   static inline const Table::Key kElsewhere{kBucket + 1, EntryPool::kTableId, "elsewhere"};
   static const Table::Key& key(std::size_t index) { return index == 1 ? kKey : kElsewhere; }
 

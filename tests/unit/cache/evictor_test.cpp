@@ -163,7 +163,7 @@ TEST_F(EvictorTest, APlaceInAFullBucketIsANewcomersBeforeAnothers) {
 
 TEST_F(EvictorTest, LeavesUnappliedNewcomersAndTakesCleanOnesBehindThem) {
   for (std::size_t index = 0; index < kSlots; ++index) set(key("new" + std::to_string(index), 10 + index), "v", 5);
-  const Key elsewhere{std::uint64_t{1} << 16 | 7, kTableId, "clean"};
+  const Key elsewhere{std::uint64_t{1} << 63 | 7, kTableId, "clean"};
   set(elsewhere, "v", 1);
   EXPECT_EQ(evict(1, 1), 1u);
   EXPECT_EQ(look(elsewhere), "nothing");

@@ -12,7 +12,8 @@
 
 namespace dictsqlite::cache {
 
-/// A table of two buckets, whose hashes the test chooses: bit 16 selects the bucket, the low 16 bits are the tag.
+/// A table of two buckets, whose hashes the test chooses: the highest bit selects the bucket, the low 16
+/// bits are the tag.
 template <class Atomics = base::StdAtomics>
 class SmallTable {
  public:
