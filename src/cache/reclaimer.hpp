@@ -106,9 +106,6 @@ class BasicReclaimer {
     }
   }
 
-  /// A hint that retire() comes soon.
-  void prefetch_retired() const noexcept { base::prefetch_for_write(&retired_); }
-
   /// Takes over the table's reference of an entry that the caller has just removed from it.
   void retire(Entry* entry) noexcept {
     const std::uint64_t one = units_of(*entry) << 32 | pool_.offset_of(entry);

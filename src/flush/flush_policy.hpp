@@ -23,7 +23,7 @@ inline constexpr base::Nanoseconds kDiskFullRetry = std::chrono::milliseconds(50
 
 /// With a log, what nobody asks for is applied after a rest of so many times as long as the last transaction and its
 /// checkpoint took, but no longer than the second number: SQLite then has the disk, which the log needs as well, for an
-/// eighth of the time, and rewrites a page for many rows instead of few.
+/// eighth of the time unless both take more than 1.4 s, and rewrites a page for many rows instead of few.
 inline constexpr int kRestFactor = 7;
 inline constexpr base::Nanoseconds kRestMax = std::chrono::seconds(10);
 

@@ -52,9 +52,6 @@ Accepted WritePath::try_accept(Entry* entry, Ring ring) noexcept {
 Accepted WritePath::try_accept_parked(Entry* entry) noexcept { return accept_with_room(entry, Ring::kAtOnce); }
 
 Accepted WritePath::accept_with_room(Entry* entry, Ring ring) noexcept {
-  // What writers meet on comes from the other processors at a time, not one after the other.
-  ring_.prefetch_tail();
-  cache_.reclaimer().prefetch_retired();
   // 1 reserve
   if (DICTSQLITE_UNLIKELY(cache_.backlog_is_full())) return {AcceptOutcome::kNoRoom, 0};
   const bool is_batch = entry->kind == EntryKind::kBatch;

@@ -66,9 +66,6 @@ class BasicWriteRing {
     next_ = first_ticket;
   }
 
-  /// A hint that try_claim() comes soon.
-  void prefetch_tail() const noexcept { base::prefetch_for_write(&tail_); }
-
   /// The next ticket, if there is room and the ring is open. The caller publishes it, without waiting for anything.
   [[nodiscard]] Claim try_claim() noexcept {
     std::uint64_t tail = tail_.load(std::memory_order_relaxed);  // validated by the CAS
