@@ -33,7 +33,7 @@ install_library() { # NAME SHARED: the library alone, into $scratch/NAME/prefix
   # Position-independent both times, so that ccache compiles once.
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS="$2" \
     -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_INSTALL_PREFIX="$prefix" \
-    -DDICTSQLITE_TESTS=OFF -DDICTSQLITE_EXAMPLES=OFF -DDICTSQLITE_BENCHMARKS=OFF
+    -DDICTSQLITE_TESTS=OFF -DDICTSQLITE_EXAMPLES=OFF -DDICTSQLITE_BENCHMARKS=OFF -DDICTSQLITE_WERROR=ON
   cmake --build "$build"
   cmake --install "$build"
   mv "$prefix" "$scratch/$1/prefix"
