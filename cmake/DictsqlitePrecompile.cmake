@@ -36,6 +36,6 @@ function(dictsqlite_precompile target)
   # GCC 12 does not take what it finds in a precompiled header for a system's, and is wrong about the copies within
   # std::string then. `./dev package` compiles the library without, and takes warnings for errors.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-array-bounds)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endfunction()
