@@ -250,9 +250,33 @@ void Flusher::complete_waiters() {
   waiters_.take_up_to(WaitFor::kApplied, watermarks_.applied.value(), done);
   if (DICTSQLITE_SEEDED_BUG(kAnsweredAtCommit))
     waiters_.take_up_to(WaitFor::kDurable, watermarks_.applied.value(), done);
-  waiters_.take_up_to(WaitFor::kDurable, watermarks_.durable.value(), done);
+  complete_durable();
   waiters_.take_up_to(WaitFor::kSettled, watermarks_.settled.value(), done);
   if (failure_.failed()) refuse_everyone();
+}
+
+// Who is resumed on this thread comes back with its next write while the rest of its group still waits to be resumed.
+// So that the disk has something to do meanwhile, what waits goes out first; and if nothing does, the first half of the
+// group goes out when it has come back. From then on the halves take turns, one written while the other one is resumed.
+void Flusher::complete_durable() {
+  constexpr std::size_t kGroupLeast = 16;
+  Waiters::Group group = waiters_.take_group(WaitFor::kDurable, watermarks_.durable.value());
+  const std::size_t half = group.count / 2;
+  const bool is_group = config_.journaled && group.count >= kGroupLeast;
+  if (is_group) log_ahead(0);
+  for (std::size_t left = group.count; left != 0; --left) {
+    if (is_group && left == half) log_ahead(half);
+    detail::complete(group.pop_first(), absl::StatusCode::kOk);
+  }
+}
+
+// Submits what waits if nothing is being written, unless those who were answered are still to come with most of it.
+void Flusher::log_ahead(std::size_t rows_answered) {
+  if (failure_.failed() || pipeline_->is_request_in_flight()) return;
+  drain();
+  waiters_.take_new();
+  const std::size_t waiting = pipeline_->waiting_rows();
+  if (waiting != 0 && rows_missing(waiting, rows_answered) == 0) pipeline_->step(demand());
 }
 
 // The database has failed: nobody's wait will end well. What was handed to SQLite may or may not survive; what was

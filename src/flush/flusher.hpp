@@ -107,6 +107,8 @@ class Flusher final : private PipelineHost {
   void refuse_parked();
   bool admit_first_parked(detail::Completion* completion);
   void complete_waiters();
+  void complete_durable();
+  void log_ahead(std::size_t rows_answered);
   void reap(std::size_t count);
   void fail(const absl::Status& status);
   void refuse_everyone();

@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace dictsqlite::flush {
@@ -54,25 +55,35 @@ class BasicWaiters {
   /// The smallest sequence somebody waits for; only while any(kind).
   [[nodiscard]] std::uint64_t nearest(WaitFor kind) const noexcept { return heaps_[index(kind)].front()->sequence; }
 
-  /// Takes out everyone who waits for `sequence` or less, nearest first, and passes each to `done(Completion*)`, which
-  /// completes it. Collected before the first is completed: completing runs user code [I9].
-  template <class Done>
-  void take_up_to(WaitFor kind, std::uint64_t sequence, Done&& done) {
-    auto& heap = heaps_[index(kind)];
+  /// Some that were taken out together: how many, and the first of them.
+  struct Group {
+    std::size_t count = 0;
     detail::Completion* first = nullptr;
-    detail::Completion** last = &first;
+
+    [[nodiscard]] detail::Completion* pop_first() noexcept { return std::exchange(first, first->next_waiter); }
+  };
+
+  /// Takes out everyone who waits for `sequence` or less, nearest first. Collected before the first is completed:
+  /// completing runs user code [I9].
+  [[nodiscard]] Group take_group(WaitFor kind, std::uint64_t sequence) {
+    auto& heap = heaps_[index(kind)];
+    Group group;
+    detail::Completion** last = &group.first;
     while (!heap.empty() && heap.front()->sequence <= sequence) {
       std::pop_heap(heap.begin(), heap.end(), later);
       heap.back()->next_waiter = nullptr;
       *last = heap.back();
       last = &heap.back()->next_waiter;
       heap.pop_back();
+      ++group.count;
     }
-    while (first != nullptr) {
-      detail::Completion* const next = first->next_waiter;
-      done(first);
-      first = next;
-    }
+    return group;
+  }
+
+  /// The same; passes each to `done(Completion*)`, which completes it.
+  template <class Done>
+  void take_up_to(WaitFor kind, std::uint64_t sequence, Done&& done) {
+    for (Group group = take_group(kind, sequence); group.first != nullptr;) done(group.pop_first());
   }
 
  private:

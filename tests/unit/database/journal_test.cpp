@@ -103,6 +103,32 @@ TEST_F(JournalTest, DurableIsInTheLogAndNotYetInSqlite) {
   EXPECT_EQ(*database.get("a"), "1");
 }
 
+// All of them are resumed on the flusher's thread, and so come back with their next write one after another.
+TEST_F(JournalTest, HalfOfAGroupIsBeingWrittenWhileTheOtherHalfIsResumed) {
+  constexpr std::size_t kGroup = 64;
+  Database database = open_database(options_);
+  std::vector<std::uint64_t> blocks;  // that had gone out when each came back the first time
+  TaskScope scope;
+  const auto writer = [&](std::string key) -> Task<void> {
+    EXPECT_EQ(co_await database.set_async(key, "1", kDurably), absl::OkStatus());
+    blocks.push_back(database.stats().log_blocks);
+    EXPECT_EQ(co_await database.set_async(key, "2", kDurably), absl::OkStatus());
+  };
+  const auto begin = [&]() -> Task<void> {
+    EXPECT_EQ(co_await database.set_async("first", "0", kDurably), absl::OkStatus());
+    // On the flusher's thread: it finds all of these at its next look, and one block takes them.
+    for (std::size_t index = 0; index < kGroup; ++index) {
+      scope.spawn(inline_executor(), writer(std::to_string(index)));
+    }
+  };
+  scope.spawn(inline_executor(), begin());
+  scope.join();
+  ASSERT_EQ(blocks.size(), kGroup);
+  EXPECT_EQ(std::vector(blocks.begin(), blocks.begin() + kGroup / 2), std::vector<std::uint64_t>(kGroup / 2, 2));
+  EXPECT_EQ(std::vector(blocks.begin() + kGroup / 2, blocks.end()), std::vector<std::uint64_t>(kGroup / 2, 3));
+  EXPECT_EQ(database.stats().log_blocks, 4u) << "the halves of the second round";
+}
+
 TEST_F(JournalTest, TheNextLifeFindsWhatWasDurableWithALogOrWithout) {
   for (const Journal next : {Journal::kOn, Journal::kOff}) {
     Database database = open_database(options_);
